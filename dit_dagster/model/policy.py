@@ -1,0 +1,134 @@
+"""How two tables are compared: declared per output, shown in every verdict, hashed into every stored digest."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from dit_dagster.model.identity import content_hash
+
+
+class Declared(BaseModel):
+    """A value read from a declaration: unknown fields are errors, and it never changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Exact(Declared):
+    """Equal values of one type. The default."""
+
+    kind: Literal["exact"] = "exact"
+
+
+class Tolerance(Declared):
+    """Equal when |a - b| <= max(abs, rel * max(|a|, |b|)), bounds included. NULL equals NULL only."""
+
+    kind: Literal["tolerance"] = "tolerance"
+    abs: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
+    rel: float = Field(default=0.0, ge=0.0, lt=1.0, allow_inf_nan=False)
+
+
+class Json(Declared):
+    """Equal as JSON values: key order and the spelling of numbers do not matter. For JSON and STRING columns."""
+
+    kind: Literal["json"] = "json"
+
+
+class Unordered(Declared):
+    """An ARRAY compared as a multiset."""
+
+    kind: Literal["unordered"] = "unordered"
+
+
+class Bitwise(Declared):
+    """FLOAT64 by bits: -0.0 differs from 0.0."""
+
+    kind: Literal["bitwise"] = "bitwise"
+
+
+class Geography(Declared):
+    """GEOGRAPHY values within a distance of one another, in metres."""
+
+    kind: Literal["geography"] = "geography"
+    metres: float = Field(ge=0.0, allow_inf_nan=False)
+
+
+def _spelled(value: Any) -> Any:
+    """Accept the short spellings of a declaration: `json`, `{tolerance: {abs: 1}}`, `{metres: 1}`."""
+    match value:
+        case str():
+            return {"kind": value}
+        case {"tolerance": dict() as bounds, **rest} if not rest:
+            return {"kind": "tolerance", **bounds}
+        case {"metres": metres, **rest} if not rest:
+            return {"kind": "geography", "metres": metres}
+        case {"geography": dict() as bounds, **rest} if not rest:
+            return {"kind": "geography", **bounds}
+    return value
+
+
+ColumnPolicy = Annotated[
+    Annotated[Exact | Tolerance | Json | Unordered | Bitwise | Geography, Field(discriminator="kind")],
+    BeforeValidator(_spelled),
+]
+
+
+class ExpectedDiff(Declared):
+    """A difference that was announced: exactly these rows may differ, and they must."""
+
+    where: str
+    rows: int = Field(gt=0)
+
+
+class Span(Declared):
+    """The two columns between which a row reaches over time; it tells which rows touch a slice boundary."""
+
+    start: str
+    end: str
+
+
+class ComparisonPolicy(Declared):
+    """What equal means for one output. `columns` maps a column, or a leaf path such as `samples[].speed`."""
+
+    keys: tuple[str, ...] = ()
+    ignore: dict[str, str] = Field(default_factory=dict, description="column -> why it is left out")
+    columns: dict[str, ColumnPolicy] = Field(default_factory=dict)
+    where: str | None = None
+    allow_empty: bool = False
+    content_hash_key: bool = False
+    alternate_keys: tuple[str, ...] = ()
+    dimensions: tuple[str, ...] = ()
+    day: str | None = Field(default=None, description="DATE or TIMESTAMP column that tells a row's day (UTC)")
+    span: Span | None = None
+    expected_diff: ExpectedDiff | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ComparisonPolicy:
+        both = sorted(set(self.ignore) & set(self.columns) | set(self.ignore) & set(self.keys))
+        if both:
+            raise ValueError(f"{', '.join(both)}: ignored, and given a policy or used as a key; choose one")
+        if any(not reason.strip() for reason in self.ignore.values()):
+            raise ValueError("every ignored column needs a reason")
+        return self
+
+    def column(self, path: str) -> ColumnPolicy:
+        return self.columns.get(path, Exact())
+
+    @property
+    def digest_hash(self) -> str:
+        """Identifies what a comparison digest reads: everything that changes a canonical row or which rows count."""
+        read = {"ignore": sorted(self.ignore), "where": self.where, "day": self.day}
+        kinds = {
+            name: policy.kind for name, policy in self.columns.items() if policy.kind not in ("exact", "tolerance")
+        }
+        return content_hash({**read, "columns": kinds, "keys": list(self.keys)})
+
+    @property
+    def full_hash(self) -> str:
+        """Identifies the whole policy, tolerances included."""
+        return content_hash(self.model_dump(mode="json"))
+
+
+Day = date

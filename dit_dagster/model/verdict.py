@@ -1,0 +1,305 @@
+"""The answer of one comparison: a closed union of frozen verdicts, and what each carries as evidence.
+
+A verdict says what is true of two tables. Whether that passes depends on what was asked for: `judged` reads the union
+and an `Expectation`, and is the only place that turns a verdict into pass, fail or inconclusive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from typing import Any, assert_never
+
+from dit_dagster.model.policy import ComparisonPolicy
+
+
+class Outcome(StrEnum):
+    """What a verdict, or a whole run, comes to."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+    ERROR = "error"
+
+
+class Expectation(StrEnum):
+    """What the two sides were supposed to be."""
+
+    MUST_MATCH = "must_match"
+    REPORT_ONLY = "report_only"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """One of the two compared tables. `rows` and `duplicate_keys` are None when they were not counted."""
+
+    label: str
+    table: str
+    rows: int | None = None
+    duplicate_keys: int | None = None
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What a comparison read. Bytes as the engine states them; `slot_ms` is 0 where the engine has no slots."""
+
+    bytes_estimated: int = 0
+    bytes_billed: int = 0
+    slot_ms: int = 0
+    seconds: float = 0.0
+    statements: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            bytes_estimated=self.bytes_estimated + other.bytes_estimated,
+            bytes_billed=self.bytes_billed + other.bytes_billed,
+            slot_ms=self.slot_ms + other.slot_ms,
+            seconds=self.seconds + other.seconds,
+            statements=self.statements + other.statements,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What every verdict carries, whatever it says. `method` names how the answer was found."""
+
+    left: Side
+    right: Side
+    policy: ComparisonPolicy
+    compared: tuple[str, ...] = ()
+    ignored: Mapping[str, str] = field(default_factory=dict)
+    method: str = "none"
+    engine: str = ""
+    digest_version: int = 0
+    cost: Cost = Cost()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnDifference:
+    """How often one column (or leaf path) differs between paired rows, and by how much where it is a number.
+
+    Deltas are in the column's own unit (microseconds for times); None where the column has no distance.
+    """
+
+    name: str
+    mismatches: int
+    within_tolerance: int = 0
+    null_on_one_side: int = 0
+    max_abs: float | None = None
+    mean_abs: float | None = None
+    max_rel: float | None = None
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One differing value in long form. `column` is None for a row that only one side has."""
+
+    key: Mapping[str, str | None]
+    column: str | None
+    left: str | None
+    right: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why two tables differ. Counts are rows; `changed` are pairs; `multiplicity` is rows in surplus of equal ones."""
+
+    only_left: int
+    only_right: int
+    changed: int
+    multiplicity: int
+    columns: tuple[ColumnDifference, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    days: tuple[tuple[date, int], ...] = ()
+    dimensions: tuple[tuple[str, str | None, int], ...] = ()
+    ambiguous_keys: int = 0
+    at_boundary: float | None = None
+    cause: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identical:
+    """The same multiset of rows."""
+
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equivalent:
+    """Differences only within the declared tolerances."""
+
+    evidence: Evidence
+    explanation: Explanation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Different:
+    """Anything else."""
+
+    evidence: Evidence
+    explanation: Explanation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedDifference:
+    """Exactly the declared difference."""
+
+    evidence: Evidence
+    explanation: Explanation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NonDeterministic:
+    """Two replicas of one mode differ."""
+
+    evidence: Evidence
+    explanation: Explanation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incomplete:
+    """Days on which the source has rows and the output has none."""
+
+    evidence: Evidence
+    missing_left: tuple[date, ...]
+    missing_right: tuple[date, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unchanged:
+    """Both bindings declare the same code."""
+
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaDifferent:
+    """Columns, types or modes differ; one line each."""
+
+    evidence: Evidence
+    differences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Empty:
+    """Both are empty, and were not allowed to be."""
+
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotCompared:
+    """There was nothing to compare."""
+
+    evidence: Evidence
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incomparable:
+    """An answer would not mean anything; the reason names what stands in the way."""
+
+    evidence: Evidence
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotExercised:
+    """It would pass, but what should have been exercised was not."""
+
+    evidence: Evidence
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """One side failed, was capped or was cancelled."""
+
+    evidence: Evidence
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Error:
+    """The comparison itself failed."""
+
+    evidence: Evidence
+    reason: str
+
+
+Verdict = (
+    Identical
+    | Equivalent
+    | Different
+    | ExpectedDifference
+    | NonDeterministic
+    | Incomplete
+    | Unchanged
+    | SchemaDifferent
+    | Empty
+    | NotCompared
+    | Incomparable
+    | NotExercised
+    | Skipped
+    | Error
+)
+
+_NAMES: Mapping[type[Any], str] = {
+    Identical: "IDENTICAL",
+    Equivalent: "EQUIVALENT",
+    Different: "DIFFERENT",
+    ExpectedDifference: "EXPECTED_DIFFERENCE",
+    NonDeterministic: "NON_DETERMINISTIC",
+    Incomplete: "INCOMPLETE",
+    Unchanged: "UNCHANGED",
+    SchemaDifferent: "SCHEMA_DIFFERENT",
+    Empty: "EMPTY",
+    NotCompared: "NOT_COMPARED",
+    Incomparable: "INCOMPARABLE",
+    NotExercised: "NOT_EXERCISED",
+    Skipped: "SKIPPED",
+    Error: "ERROR",
+}
+
+
+def verdict_name(verdict: Verdict) -> str:
+    """The verdict's public name, as reports and JSON spell it."""
+    return _NAMES[type(verdict)]
+
+
+def judged(verdict: Verdict, expectation: Expectation = Expectation.MUST_MATCH) -> Outcome:
+    """Turn a verdict into an outcome under what was expected."""
+    match verdict:
+        case Identical() | Equivalent() | ExpectedDifference() | Unchanged():
+            return Outcome.PASS
+        case Different() | NonDeterministic() | SchemaDifferent():
+            return Outcome.PASS if expectation is Expectation.REPORT_ONLY else Outcome.FAIL
+        case Incomplete():
+            return Outcome.FAIL
+        case Error():
+            return Outcome.ERROR
+        case Empty() | NotCompared() | Incomparable() | NotExercised() | Skipped():
+            return Outcome.INCONCLUSIVE
+    assert_never(verdict)
+
+
+def combined(outcomes: Iterable[Outcome]) -> Outcome:
+    """The outcome of many: fail before error before inconclusive before pass; nothing at all is inconclusive."""
+    seen = set(outcomes)
+    for outcome in (Outcome.FAIL, Outcome.ERROR, Outcome.INCONCLUSIVE, Outcome.PASS):
+        if outcome in seen:
+            return outcome
+    return Outcome.INCONCLUSIVE
+
+
+EXIT_CODES: Mapping[Outcome, int] = {
+    Outcome.PASS: 0,
+    Outcome.FAIL: 1,
+    Outcome.INCONCLUSIVE: 3,
+    Outcome.ERROR: 4,
+}

@@ -1,0 +1,204 @@
+"""The seams between deciding and doing.
+
+Each port states its obligations; one contract suite runs against every adapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from dit_dagster.model.identity import Commit, DatasetName, TableName, Tree
+
+Scalar = str | int | float | bool | date | datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """A column, or a field of a STRUCT. `mode` is NULLABLE, REQUIRED or REPEATED; `type` is GoogleSQL's name."""
+
+    name: str
+    type: str
+    mode: str = "NULLABLE"
+    fields: tuple[Field, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableFacts:
+    """What the warehouse says of a table without reading it. Times are the server's."""
+
+    name: TableName
+    kind: Literal["TABLE", "VIEW", "SNAPSHOT", "OTHER"]
+    schema: tuple[Field, ...]
+    created: datetime
+    modified: datetime
+    etag: str
+    rows: int | None
+    bytes: int | None
+    view_sql: str | None = None
+    buffered: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """GoogleSQL built from validated identifiers. Values travel as named parameters, never in the text.
+
+    A parameter's type follows its Python type; a list is an ARRAY of its elements' type.
+    """
+
+    sql: str
+    parameters: Mapping[str, Scalar | Sequence[Scalar]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """Rows as mappings from column to value, and what the statement cost."""
+
+    rows: tuple[Mapping[str, Any], ...]
+    bytes_processed: int = 0
+    bytes_billed: int = 0
+    slot_ms: int = 0
+    seconds: float = 0.0
+    affected: int | None = None
+
+
+class Warehouse(Protocol):
+    """BigQuery, or what stands in for it. Every method raises WarehouseError; nothing is half done after one."""
+
+    @property
+    def engine(self) -> str:
+        """`bigquery` or `local`. Digests are compared within one engine only."""
+
+    @property
+    def project(self) -> str:
+        """The default project of unqualified names."""
+
+    def facts(self, names: Sequence[TableName]) -> Mapping[TableName, TableFacts]:
+        """What is known of each table that exists; absent ones are absent."""
+
+    def query(self, statement: Statement) -> Answer:
+        """Run one statement or script to its end."""
+
+    def estimate(self, statement: Statement) -> int:
+        """Bytes that `query` would read, without reading them."""
+
+    def ensure_dataset(self, dataset: DatasetName) -> None:
+        """The dataset exists afterwards; one that exists is left as it is."""
+
+    def tables(self, dataset: DatasetName, prefix: str) -> tuple[TableName, ...]:
+        """Every table and view whose name starts with `prefix`, in order of name; () if there is no such dataset."""
+
+    def create(self, name: TableName, schema: Sequence[Field]) -> None:
+        """Create an empty table. Atomic: of many callers one succeeds, the others get AlreadyExists."""
+
+    def clone(self, source: TableName, target: TableName) -> None:
+        """A copy without cost of `source` as it is now. AlreadyExists if the target is there."""
+
+    def create_view(self, name: TableName, sql: str) -> None:
+        """A view over `sql`, which must hold full names."""
+
+    def drop(self, name: TableName) -> None:
+        """The table or view is gone afterwards; one that is not there is no error."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkout:
+    """The files of one commit, apart from anybody's working tree."""
+
+    directory: Path
+    commit: Commit
+    tree: Tree
+
+
+class SourceControl(Protocol):
+    """The pipeline's repository. It is only read; the working tree and the index are never touched."""
+
+    def resolve(self, ref: str) -> Commit:
+        """The full commit id of a ref, tag or abbreviated id; UnknownName if there is none."""
+
+    def tree(self, commit: Commit, paths: Sequence[str] = ()) -> Tree:
+        """The commit's tree id, or one hash over the ids of the subtrees at `paths`."""
+
+    def checkout(self, commit: Commit, tree: Tree) -> Checkout:
+        """The commit's tracked files in a directory of their own, shared by equal trees."""
+
+    def known(self) -> tuple[tuple[str, Commit], ...]:
+        """Branches and tags with their commits, newest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """Where a commit's program is installed. `identity` names interpreter and lock."""
+
+    directory: Path
+    binaries: Path
+    identity: str
+
+
+class Environments(Protocol):
+    """Isolated environments, one per tree, interpreter and lock; never changed once they are complete."""
+
+    def identity(self, checkout: Checkout) -> str:
+        """What the environment of this checkout will be, without building it."""
+
+    def ensure(self, checkout: Checkout) -> Environment:
+        """Build the environment if it is not there. Two processes at once build it once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """One step, fully rendered. `redacted` names the variables whose values no log may show."""
+
+    arguments: tuple[str, ...]
+    directory: Path
+    variables: Mapping[str, str]
+    redacted: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exit:
+    """How a step ended. A negative code is the signal that ended it."""
+
+    code: int
+    seconds: float
+
+
+class PipelineRunner(Protocol):
+    """Runs one step to its end."""
+
+    def run(self, invocation: Invocation, *, line: Callable[[str], None], stopped: Callable[[], bool]) -> Exit:
+        """Stream each line of output to `line`. When `stopped()` turns true, end the step and all it started."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One fact of the registry. `payload` is plain JSON; `at` is the server's time, set by the registry."""
+
+    kind: str
+    run_id: str
+    fingerprint: str | None = None
+    payload: Mapping[str, Any]
+    at: datetime | None = None
+    event_id: str | None = None
+
+
+class Registry(Protocol):
+    """The record of runs, phases, digests and verdicts: append-only, ordered by the server's time."""
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Record all of `events`, or none. Repeating a call after a lost answer records nothing twice."""
+
+    def of_fingerprints(self, kinds: Sequence[str], fingerprints: Sequence[str]) -> tuple[Event, ...]:
+        """The events of these kinds and addresses, oldest first, in one query."""
+
+    def of_run(self, run_id: str) -> tuple[Event, ...]:
+        """Every event of one run, oldest first."""
+
+    def latest(self, kind: str, limit: int) -> tuple[Event, ...]:
+        """The newest events of a kind, newest first."""
+
+    def since(self, kinds: Sequence[str], after: datetime | None, limit: int) -> Iterator[Event]:
+        """Events of these kinds recorded after a time, oldest first."""
