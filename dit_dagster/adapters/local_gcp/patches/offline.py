@@ -1,0 +1,39 @@
+"""Starting without a network.
+
+BigQuery: not applicable.
+Emulator: downloads DuckDB's spatial extension at every start and refuses to start without it; has no setting for it.
+Here: the extensions are loaded from the Python packages that carry them. Avro is used if its package is installed.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+from dit_dagster.adapters.local_gcp.patches.patch import Patch, wrap
+
+
+def apply() -> None:
+    """Replace both loaders of the engine."""
+    from bqemulator.storage.engine import DuckDBEngine
+
+    wrap(DuckDBEngine, "_load_spatial", lambda original: lambda engine: _load(engine, "spatial", needed=True))
+    wrap(DuckDBEngine, "_load_format_extensions", lambda original: lambda engine: _load(engine, "avro", needed=False))
+
+
+PATCH = Patch(name="offline", apply=apply)
+
+
+def _load(engine: Any, extension: str, *, needed: bool) -> None:
+    package = importlib.util.find_spec(f"duckdb_extension_{extension}")
+    if package is None or package.origin is None:
+        if needed:
+            raise RuntimeError(f"the package duckdb-extension-{extension} is missing; install it next to duckdb")
+        return
+    import duckdb
+
+    file = Path(package.origin).parent / "extensions" / f"v{duckdb.__version__}" / f"{extension}.duckdb_extension"
+    if not file.is_file():
+        raise RuntimeError(f"duckdb-extension-{extension} has no {file.name} for duckdb {duckdb.__version__}: pin both")
+    engine.connection.execute(f"LOAD '{file}'")

@@ -1,0 +1,46 @@
+"""What a patch is, and the three ways to put one in."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+_EMULATOR = "bqemulator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patch:
+    """One difference between the emulator and BigQuery, closed. `apply` runs once, before the server exists."""
+
+    name: str
+    apply: Callable[[], None]
+
+
+def wrap(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
+    """Replace `owner.name` by `make(original)`, also where other modules of the emulator imported it by name."""
+    original = getattr(owner, name)
+    replacement = make(original)
+    setattr(owner, name, replacement)
+    if isinstance(owner, ModuleType):
+        _rebind(original, replacement)
+
+
+def reroute(router: Any, method: str, path: str, make: Callable[[Any], Any]) -> None:
+    """Replace the endpoint of a route by `make(original endpoint)`. `path` is without the router's prefix."""
+    full = router.prefix + path
+    index = next(i for i, route in enumerate(router.routes) if route.path == full and method in route.methods)
+    old = router.routes[index]
+    router.add_api_route(path, make(old.endpoint), methods=[method], status_code=old.status_code)
+    router.routes[index] = router.routes.pop()
+
+
+def _rebind(original: Any, replacement: Any) -> None:
+    for name, module in list(sys.modules.items()):
+        if name.split(".", 1)[0] != _EMULATOR:
+            continue
+        for attribute, value in list(vars(module).items()):
+            if value is original:
+                setattr(module, attribute, replacement)
