@@ -5,7 +5,7 @@ Each port states its obligations; one contract suite runs against every adapter.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -131,10 +131,10 @@ class SourceControl(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """Where a commit's program is installed. `identity` names interpreter and lock."""
+    """Where a commit's program is installed: what goes first on its PATH. `identity` names interpreter and lock."""
 
     directory: Path
-    binaries: Path
+    binaries: tuple[Path, ...]
     identity: str
 
 
@@ -179,14 +179,41 @@ class Event:
 
     kind: str
     run_id: str
+    pipeline: str
     fingerprint: str | None = None
     payload: Mapping[str, Any]
     at: datetime | None = None
     event_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The right to compute one fingerprint. `epoch` counts the commits before it: a commit uses it up."""
+
+    fingerprint: str
+    run_id: str
+    pipeline: str
+    generation: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Somebody else computes it. `silent` is the seconds since the holder was last heard of."""
+
+    run_id: str
+    silent: float
+
+
 class Registry(Protocol):
-    """The record of runs, phases, digests and verdicts: append-only, ordered by the server's time."""
+    """The record of runs, phases, digests and verdicts: append-only, ordered by the server's time.
+
+    A claim is atomic: of all who ask for a fingerprint one gets it, until it is released or its holder has been
+    silent for `patience` seconds. A commit is atomic as well: however many claims followed one another, exactly one
+    can commit an epoch.
+    """
+
+    patience: float
 
     def append(self, events: Sequence[Event]) -> None:
         """Record all of `events`, or none. Repeating a call after a lost answer records nothing twice."""
@@ -197,8 +224,20 @@ class Registry(Protocol):
     def of_run(self, run_id: str) -> tuple[Event, ...]:
         """Every event of one run, oldest first."""
 
-    def latest(self, kind: str, limit: int) -> tuple[Event, ...]:
-        """The newest events of a kind, newest first."""
+    def of_pipeline(self, kind: str, pipeline: str | None, limit: int) -> tuple[Event, ...]:
+        """The newest events of a kind, newest first; of every pipeline if None."""
 
-    def since(self, kinds: Sequence[str], after: datetime | None, limit: int) -> Iterator[Event]:
+    def since(self, kinds: Sequence[str], after: datetime | None, limit: int) -> tuple[Event, ...]:
         """Events of these kinds recorded after a time, oldest first."""
+
+    def claim(self, fingerprint: str, *, run_id: str, pipeline: str) -> Claim | Held:
+        """Ask for the right to compute a fingerprint."""
+
+    def beat(self, claims: Sequence[Claim]) -> None:
+        """Say that the holder of these claims is alive."""
+
+    def commit(self, claim: Claim, record: Event) -> bool:
+        """Record a committed state. False if the epoch was committed by somebody else: then nothing was recorded."""
+
+    def release(self, claim: Claim) -> None:
+        """Give a claim back, whether it was used or not. Releasing twice is no error."""

@@ -1,0 +1,130 @@
+"""The Environments port on uv: one isolated environment per tree, interpreter and lock.
+
+A tree that brings a lock (`uv.lock`, `requirements.lock` or `requirements.txt` with hashes) is installed from it. A
+tree without one is resolved once; the resolution is kept beside the environments and is part of the identity.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from dit_dagster.errors import EnvironmentFailed, UsageError
+from dit_dagster.ports import Checkout, Environment
+
+_LOCKS = ("requirements.lock", "uv.lock")
+
+
+class UvEnvironments:
+    """Environments below `home`, made with uv and the interpreter that runs this."""
+
+    def __init__(self, home: Path, variables: Mapping[str, str]) -> None:
+        self._home = home
+        self._variables = {
+            name: value for name, value in variables.items() if name not in ("VIRTUAL_ENV", "PYTHONPATH")
+        }
+        self._uv = _find_uv()
+
+    def identity(self, checkout: Checkout) -> str:
+        lock = hashlib.sha256(self._lock(checkout).read_bytes()).hexdigest()[:16]
+        return f"{platform.python_implementation().lower()}-{platform.python_version()}-{lock}"
+
+    def ensure(self, checkout: Checkout) -> Environment:
+        identity = self.identity(checkout)
+        dependencies = self._home / "dependencies" / identity
+        directory = self._home / "environments" / f"{checkout.directory.name}-{identity}"
+        self._once(dependencies, lambda: self._install_dependencies(checkout, dependencies))
+        self._once(directory, lambda: self._install_program(checkout, directory, dependencies))
+        return Environment(directory=directory, binaries=(directory / "bin", dependencies / "bin"), identity=identity)
+
+    def _once(self, directory: Path, build: Callable[[], None]) -> None:
+        complete = directory / "complete"
+        if not complete.exists():
+            with _only_one(directory.with_suffix(".wait")):
+                if not complete.exists():
+                    shutil.rmtree(directory, ignore_errors=True)
+                    build()
+                    complete.touch()
+
+    def _install_dependencies(self, checkout: Checkout, directory: Path) -> None:
+        """What the lock names. Compiled here once: otherwise every parallel step's first import would."""
+        self._run(checkout, "venv", "--quiet", "--python", sys.executable, "--no-project", str(directory))
+        lock = self._lock(checkout)
+        if lock.name == "uv.lock":
+            exported = self._run(checkout, "export", "--frozen", "--no-emit-project", "--no-dev", "--quiet")
+            lock = directory / "exported.lock"
+            lock.write_text(exported, encoding="utf-8")
+        hashes = ["--require-hashes"] if "--hash=" in lock.read_text(encoding="utf-8") else []
+        target = ["--python", str(directory / "bin" / "python"), "--compile-bytecode"]
+        self._run(checkout, "pip", "install", "--quiet", *target, *hashes, "-r", str(lock))
+
+    def _install_program(self, checkout: Checkout, directory: Path, dependencies: Path) -> None:
+        """The tree's own package, over its dependencies: a new tree with an old lock costs a moment."""
+        self._run(checkout, "venv", "--quiet", "--python", sys.executable, "--no-project", str(directory))
+        (_packages(directory) / "dependencies.pth").write_text(f"{_packages(dependencies)}\n", encoding="utf-8")
+        if (checkout.directory / "pyproject.toml").exists():
+            target = ["--python", str(directory / "bin" / "python"), "--compile-bytecode"]
+            self._run(checkout, "pip", "install", "--quiet", *target, "--no-deps", str(checkout.directory))
+
+    def _lock(self, checkout: Checkout) -> Path:
+        for name in _LOCKS:
+            if (checkout.directory / name).exists():
+                return checkout.directory / name
+        return self._resolution(checkout)
+
+    def _resolution(self, checkout: Checkout) -> Path:
+        """What a tree without a lock needs, resolved once per tree and interpreter."""
+        kept = self._home / "resolutions" / f"{checkout.directory.name}-{platform.python_version()}.lock"
+        if kept.exists():
+            return kept
+        with _only_one(kept.with_suffix(".wait")):
+            if not kept.exists():
+                asked = next(
+                    (name for name in ("pyproject.toml", "requirements.txt") if (checkout.directory / name).exists()),
+                    None,
+                )
+                text = self._run(checkout, "pip", "compile", "--quiet", "--no-header", asks[0]) if asks else ""
+                partial = kept.with_suffix(".partial")
+                partial.write_text(text, encoding="utf-8")
+                partial.rename(kept)
+        return kept
+
+    def _run(self, checkout: Checkout, *arguments: str) -> str:
+        command = [self._uv, *arguments]
+        done = subprocess.run(
+            command, cwd=checkout.directory, env=self._variables, capture_output=True, text=True, check=False
+        )
+        if done.returncode != 0:
+            last = " / ".join(line.strip() for line in done.stderr.strip().splitlines()[-4:])
+            raise EnvironmentFailed(
+                f"the environment of {checkout.commit} could not be built: uv {arguments[0]} said: {last}"
+            )
+        return done.stdout
+
+
+def _find_uv() -> str:
+    beside = Path(sys.executable).with_name("uv")
+    found = str(beside) if beside.exists() else shutil.which("uv")
+    if found is None:
+        raise UsageError("uv is not on PATH; install it ('pip install uv'), 'dit doctor' tells what else is missing")
+    return found
+
+
+def _packages(directory: Path) -> Path:
+    return directory / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+
+
+@contextmanager
+def _only_one(path: Path) -> Iterator[None]:
+    """Hold a file lock: of several processes that build one thing, the first builds and the others wait."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,65 @@
+"""What is asked for, and what it stands on: the request, the code's identity, the sources' identities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dit_dagster.model.identity import Commit, ExperimentId, ImageDigest, TableName, Tree, content_hash
+from dit_dagster.model.pipeline import Pipeline
+from dit_dagster.model.window import Window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A run as asked for, every default filled in. `force` names modes whose phases run whatever is known."""
+
+    pipeline: Pipeline
+    commit: Commit
+    experiment: ExperimentId
+    modes: tuple[str, ...]
+    window: Window
+    tail: int
+    lookback: int
+    jobs: int
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeIdentity:
+    """Which program runs: the tree, the environment (interpreter and lock) and, in containers, the image."""
+
+    tree: Tree
+    environment: str
+    image: ImageDigest | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {"tree": str(self.tree), "environment": self.environment, "image": self.image and str(self.image)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceIdentity:
+    """What a source held when the run was planned. Later appends do not change it: the run reads a pin of it."""
+
+    table: TableName
+    created: str
+    modified: str
+    etag: str
+    rows: int | None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "table": str(self.table),
+            "created": self.created,
+            "modified": self.modified,
+            "etag": self.etag,
+            "rows": self.rows,
+        }
+
+    @property
+    def hash(self) -> str:
+        return content_hash(self.to_json())
+
+
+Sources = Mapping[str, SourceIdentity]

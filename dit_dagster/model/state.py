@@ -1,0 +1,100 @@
+"""What a phase leaves behind, as the registry records it once the phase is committed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dit_dagster.model.identity import Fingerprint, TableName
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateTable:
+    """A table or view of a state, as the warehouse described it when the state was committed."""
+
+    name: TableName
+    role: str
+    kind: str
+    rows: int | None
+    created: str
+    etag: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": str(self.name),
+            "role": self.role,
+            "kind": self.kind,
+            "rows": self.rows,
+            "created": self.created,
+            "etag": self.etag,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> StateTable:
+        return cls(
+            name=TableName.parse(value["name"], project=""),
+            role=value["role"],
+            kind=value["kind"],
+            rows=value["rows"],
+            created=value["created"],
+            etag=value["etag"],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseRecord:
+    """A committed state. `inputs` is the JSON of PhaseInputs; `columns` maps each compared output to its columns.
+
+    `prefix` is what every table of the state starts with; `epoch` counts the commits of this fingerprint.
+    """
+
+    fingerprint: Fingerprint
+    run_id: str
+    pipeline: str
+    commit: str
+    mode: str
+    index: int
+    prefix: str
+    epoch: int
+    tables: tuple[StateTable, ...]
+    inputs: Mapping[str, Any] = field(repr=False)
+    seconds: float
+    schema_version: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "fingerprint": str(self.fingerprint),
+            "run_id": self.run_id,
+            "pipeline": self.pipeline,
+            "commit": self.commit,
+            "mode": self.mode,
+            "index": self.index,
+            "prefix": self.prefix,
+            "epoch": self.epoch,
+            "tables": [table.to_json() for table in self.tables],
+            "inputs": dict(self.inputs),
+            "seconds": self.seconds,
+            "schema_version": self.schema_version,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> PhaseRecord:
+        return cls(
+            fingerprint=Fingerprint(value["fingerprint"]),
+            run_id=value["run_id"],
+            pipeline=value["pipeline"],
+            commit=value["commit"],
+            mode=value["mode"],
+            index=value["index"],
+            prefix=value["prefix"],
+            epoch=value["epoch"],
+            tables=tuple(StateTable.from_json(table) for table in value["tables"]),
+            inputs=value["inputs"],
+            seconds=value["seconds"],
+            schema_version=value["schema_version"],
+        )
+
+    def table(self, role: str) -> TableName | None:
+        """Where the table or view of that role lies, such as `gaps` or `gaps_last_versions`."""
+        return next((table.name for table in self.tables if table.role == role), None)

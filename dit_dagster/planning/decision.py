@@ -1,0 +1,173 @@
+"""Run or reuse: the only place where that is decided.
+
+`decide` works from the leaves up. A leaf that is known and still as it was recorded is reused; otherwise it runs, and
+what it starts from is needed too. `dit explain` prints the value, the orchestrator obeys it, the report stores it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dit_dagster.model.identity import Fingerprint, TableName
+from dit_dagster.model.state import PhaseRecord
+from dit_dagster.planning.fingerprint import SCHEMA_VERSION
+from dit_dagster.planning.plan import Node, Plan
+from dit_dagster.ports import TableFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why a phase runs. `kind` is one of REASON_KINDS; `detail` names what changed."""
+
+    kind: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.detail}" if self.detail else self.kind
+
+
+REASON_KINDS = (
+    "never ran",
+    "code",
+    "steps",
+    "parameters",
+    "source",
+    "mutation",
+    "replica",
+    "parent",
+    "output",
+    "unfinished",
+    "forced",
+)
+"""In the order in which they are reported."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """The phase will be executed."""
+
+    reasons: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reuse:
+    """The recorded state stands, and is what the phase would produce."""
+
+    record: PhaseRecord
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotNeeded:
+    """The state is gone, and nothing that will run starts from it."""
+
+
+Decision = Run | Reuse | NotNeeded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownState:
+    """The evidence about one fingerprint: what was committed, and what the warehouse says of its tables now."""
+
+    record: PhaseRecord | None
+    facts: Mapping[TableName, TableFacts]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """All that is known when a plan is decided. `predecessors` is the latest record at each (mode, place)."""
+
+    states: Mapping[Fingerprint, KnownState]
+    predecessors: Mapping[tuple[str, int], PhaseRecord]
+
+
+NOTHING_KNOWN = KnownState(record=None, facts={})
+
+
+def decide(plan: Plan, known: Known) -> Mapping[Fingerprint, Decision]:
+    """Decide every node of the plan, in the plan's order."""
+    forced = frozenset(plan.nodes) if plan.request.force else frozenset()
+    damage = {name: _damage(known.states.get(name, NOTHING_KNOWN)) for name in plan.nodes}
+    usable = {name for name, problem in damage.items() if problem is None and name not in forced}
+    needed = _needed(plan, usable)
+    decisions: dict[Fingerprint, Decision] = {}
+    for name, node in plan.nodes.items():
+        record = known.states.get(name, NOTHING_KNOWN).record
+        if name in usable and record is not None:
+            decisions[name] = Reuse(record=record)
+        elif name in needed:
+            decisions[name] = Run(reasons=tuple(_reasons(node, known, damage[name], name in forced)))
+        else:
+            decisions[name] = NotNeeded()
+    return decisions
+
+
+def _needed(plan: Plan, usable: set[Fingerprint]) -> frozenset[Fingerprint]:
+    """The leaves, and whatever a needed phase that must run starts from."""
+    needed: set[Fingerprint] = set()
+    open_ends = [mode.leaf for mode in plan.selected]
+    while open_ends:
+        current = open_ends.pop()
+        if current in needed:
+            continue
+        needed.add(current)
+        if current not in usable:
+            open_ends.extend(plan.nodes[current].parents)
+    return frozenset(needed)
+
+
+def _damage(state: KnownState) -> Reason | None:
+    """Why a recorded state cannot be used; None if it is as it was recorded."""
+    record = state.record
+    if record is None:
+        return Reason(kind="never ran", detail="")
+    if record.schema_version != SCHEMA_VERSION:
+        return Reason(kind="never ran", detail="only under another version of this project")
+    for table in record.tables:
+        now = state.facts.get(table.name)
+        if now is None:
+            return Reason(kind="output", detail=f"{table.role} is gone")
+        if (now.kind, now.created.isoformat(), now.etag) != (table.kind, table.created, table.etag):
+            return Reason(kind="output", detail=f"{table.role} was changed after it was committed")
+    return None
+
+
+def _reasons(node: Node, known: Known, damage: Reason | None, forced: bool) -> Iterator[Reason]:
+    if damage is not None and damage.kind == "never ran":
+        predecessor = known.predecessors.get(node.position)
+        changes = tuple(_changes(node, predecessor)) if predecessor is not None else ()
+        yield from changes or (damage,)
+    elif damage is not None:
+        yield damage
+    if forced:
+        yield Reason(kind="forced", detail="--force")
+
+
+def _changes(node: Node, predecessor: PhaseRecord) -> Iterator[Reason]:
+    """What differs from the latest record at the same mode and place, completely and in fixed order."""
+    before, now = predecessor.inputs, node.inputs.to_json()
+    if before.get("window") != now["window"] or predecessor.schema_version != SCHEMA_VERSION:
+        return
+    if before.get("code") != now["code"]:
+        yield Reason(kind="code", detail=_code(before.get("code", {}), now["code"]))
+    if before.get("steps") != now["steps"]:
+        yield Reason(kind="steps", detail="the declared steps changed")
+    yield from _named("parameters", before.get("parameters", {}), now["parameters"])
+    yield from _named("source", before.get("sources", {}), now["sources"])
+    for kind, detail in (("mutation", "its recipe changed"), ("replica", "another replica")):
+        if before.get(kind) != now[kind]:
+            yield Reason(kind=kind, detail=detail)
+    if before.get("parents") != now["parents"]:
+        yield Reason(kind="parent", detail="it starts from another state")
+
+
+def _code(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    parts = [name for name in ("tree", "environment", "image") if before.get(name) != now.get(name)]
+    return ", ".join(f"{part} {str(before.get(part))[:12]} -> {str(now.get(part))[:12]}" for part in parts)
+
+
+def _named(kind: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Reason]:
+    changed = sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+    if changed:
+        yield Reason(kind=kind, detail=f"{', '.join(changed)} changed")
