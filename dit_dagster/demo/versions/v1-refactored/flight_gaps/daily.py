@@ -1,0 +1,100 @@
+"""Step `daily`: one row per UTC day and carrier that had departures on it."""
+
+from flight_gaps.output import Output
+from flight_gaps.tables import Table, Window, midnight
+from flight_gaps.warehouse import Warehouse
+
+_CREATE = """
+CREATE TABLE IF NOT EXISTS `{daily}` (
+  day DATE,
+  carrier STRING,
+  departures INT64,
+  aircraft INT64,
+  seats INT64,
+  busiest_dest STRING,
+  gaps_closed INT64,
+  gap_hours FLOAT64
+)
+PARTITION BY day
+"""
+
+_TRUNCATE = """
+DELETE FROM `{daily}`
+WHERE day >= @start
+"""
+
+_INSERT = """
+INSERT INTO `{daily}` (
+  day, carrier, departures, aircraft, seats, busiest_dest, gaps_closed, gap_hours
+)
+WITH
+departed AS (
+  SELECT DATE(departed_at) AS day, carrier, tailnum, dest
+  FROM `{flights}`
+  WHERE departed_at >= @read_from
+    AND departed_at < @read_to
+),
+flown AS (
+  SELECT
+    departed.day,
+    departed.carrier,
+    departed.dest,
+    departed.tailnum,
+    aircraft.seats,
+    COUNT(*) OVER (PARTITION BY departed.day, departed.carrier, departed.dest) AS to_dest
+  FROM departed
+  LEFT JOIN `{aircraft}` AS aircraft ON aircraft.tailnum = departed.tailnum
+),
+totals AS (
+  SELECT
+    day,
+    carrier,
+    COUNT(*) AS departures,
+    COUNT(DISTINCT tailnum) AS aircraft,
+    -- Of aircraft that the register knows.
+    SUM(COALESCE(seats, 0)) AS seats,
+    ARRAY_AGG(dest ORDER BY to_dest DESC, dest LIMIT 1)[OFFSET(0)] AS busiest_dest
+  FROM flown
+  GROUP BY day, carrier
+),
+closed AS (
+  SELECT
+    written_for AS day,
+    closed_by AS carrier,
+    COUNT(*) AS gaps_closed,
+    SUM(TIMESTAMP_DIFF(gap_end, gap_start, MINUTE)) AS minutes
+  FROM `{gaps}`
+  WHERE gap_end IS NOT NULL
+    AND written_for >= @start
+    AND written_for < @end
+  GROUP BY written_for, closed_by
+)
+SELECT
+  totals.day,
+  totals.carrier,
+  totals.departures,
+  totals.aircraft,
+  totals.seats,
+  totals.busiest_dest,
+  COALESCE(closed.gaps_closed, 0),
+  -- Summed as integers and divided once, so that the order of the rows cannot show.
+  COALESCE(closed.minutes, 0) / 60
+FROM totals
+LEFT JOIN closed ON closed.day = totals.day AND closed.carrier = totals.carrier
+"""
+
+
+def run(
+    warehouse: Warehouse, window: Window, *, flights: Table, aircraft: Table, gaps: Table, daily: Table
+) -> None:
+    """Replace everything that `daily` says from the start of the window on by the days of the window."""
+    output = Output(create=_CREATE, truncate=_TRUNCATE, insert=_INSERT)
+    output.rewrite(
+        warehouse,
+        window,
+        tables={"flights": flights, "aircraft": aircraft, "gaps": gaps, "daily": daily},
+        start=window.start,
+        end=window.end,
+        read_from=midnight(window.start),
+        read_to=midnight(window.end),
+    )

@@ -1,0 +1,1 @@
+"""Finds the aircraft that stop leaving New York for a while, in BigQuery."""
