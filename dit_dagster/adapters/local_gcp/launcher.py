@@ -19,8 +19,6 @@ from typing import Any
 
 from dit_dagster.adapters.local_gcp.child import HOST, PortTaken, attach, check_free
 
-ALL = "all"
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM, or until standard input closes."""
@@ -33,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 1
     _discard_foreign_settings()
+    _quieten()
 
     from dit_dagster.adapters.local_gcp.patches import apply
 
@@ -56,6 +55,14 @@ def _discard_foreign_settings() -> None:
     """Drop BQEMU_* variables: they are the emulator's own settings and would change what the tests prove."""
     for name in [name for name in os.environ if name.startswith("BQEMU_")]:
         del os.environ[name]
+
+
+def _quieten() -> None:
+    """Set the level before the emulator's modules are imported: they log while they are."""
+    from bqemulator.config import LogFormat, LogLevel
+    from bqemulator.observability.logging_ import configure_logging
+
+    configure_logging(level=LogLevel.WARNING, fmt=LogFormat.JSON)
 
 
 async def _serve(options: argparse.Namespace, announce: Callable[[Mapping[str, object]], None]) -> None:

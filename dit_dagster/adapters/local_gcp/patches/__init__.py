@@ -8,11 +8,57 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from dit_dagster.adapters.local_gcp.patches import offline
-from dit_dagster.adapters.local_gcp.patches.patch import Patch
+from dit_dagster.adapters.local_gcp.emulation.patch import Patch
+from dit_dagster.adapters.local_gcp.patches import (
+    connections,
+    copies,
+    destinations,
+    dml,
+    estimates,
+    extracts,
+    failures,
+    job_records,
+    listings,
+    loads,
+    modification,
+    numeric,
+    offline,
+    query_results,
+    responsiveness,
+    sessions,
+    synchronous_queries,
+    table_options,
+    table_resources,
+    table_statements,
+    time_travel,
+    uploads,
+)
 
-PATCHES: tuple[Patch, ...] = (offline.PATCH,)
-_ALL = "all"
+PATCHES: tuple[Patch, ...] = (
+    offline.PATCH,
+    connections.PATCH,
+    responsiveness.PATCH,
+    table_resources.PATCH,
+    table_options.PATCH,
+    modification.PATCH,
+    time_travel.PATCH,
+    numeric.PATCH,
+    dml.PATCH,
+    table_statements.PATCH,
+    query_results.PATCH,
+    loads.PATCH,
+    uploads.PATCH,
+    extracts.PATCH,
+    copies.PATCH,
+    failures.PATCH,
+    listings.PATCH,
+    destinations.PATCH,
+    estimates.PATCH,
+    sessions.PATCH,
+    job_records.PATCH,
+    synchronous_queries.PATCH,
+)
+ALL = "all"
 _INDISPENSABLE = frozenset({"offline"})
 
 
@@ -20,10 +66,10 @@ def apply(*, without: Collection[str] = ()) -> None:
     """Apply every patch but those in `without`. ValueError for a name that is not a patch."""
     import bqemulator.server  # noqa: F401 - a patch rebinds names in loaded modules, so all must be loaded
 
-    unknown = set(without) - {patch.name for patch in PATCHES} - {_ALL}
+    unknown = set(without) - {patch.name for patch in PATCHES} - {ALL}
     if unknown:
         raise ValueError(f"no patch is named {sorted(unknown)}; there are {[patch.name for patch in PATCHES]}")
     for patch in PATCHES:
-        if patch.name in without or (_ALL in without and patch.name not in _INDISPENSABLE):
+        if patch.name in without or (ALL in without and patch.name not in _INDISPENSABLE):
             continue
         patch.apply()

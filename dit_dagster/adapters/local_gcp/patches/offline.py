@@ -11,7 +11,7 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-from dit_dagster.adapters.local_gcp.patches.patch import Patch, wrap
+from dit_dagster.adapters.local_gcp.emulation.patch import Patch, wrap
 
 
 def apply() -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from types import ModuleType
 from typing import Any
 
@@ -29,12 +31,30 @@ def wrap(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
 
 
 def reroute(router: Any, method: str, path: str, make: Callable[[Any], Any]) -> None:
-    """Replace the endpoint of a route by `make(original endpoint)`. `path` is without the router's prefix."""
+    """Replace the endpoint of a route by `make(original endpoint)`. `path` is without the router's prefix.
+
+    The new endpoint keeps the original's signature for FastAPI and gets its arguments by keyword, and the `request`
+    even if the original has none (`make` is given an original that ignores it). Both must be coroutine functions, or
+    neither.
+    """
     full = router.prefix + path
     index = next(i for i, route in enumerate(router.routes) if route.path == full and method in route.methods)
     old = router.routes[index]
-    router.add_api_route(path, make(old.endpoint), methods=[method], status_code=old.status_code)
+    endpoint = _with_request(old.endpoint, make)
+    router.add_api_route(path, endpoint, methods=[method], status_code=old.status_code, response_model=None)
     router.routes[index] = router.routes.pop()
+
+
+def _with_request(original: Any, make: Callable[[Any], Any]) -> Any:
+    from starlette.requests import Request
+
+    signature = inspect.signature(original)
+    if "request" in signature.parameters:
+        return wraps(original)(make(original))
+    endpoint = wraps(original)(make(lambda request, **arguments: original(**arguments)))
+    extra = inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY, annotation=Request)
+    endpoint.__signature__ = signature.replace(parameters=[*signature.parameters.values(), extra])
+    return endpoint
 
 
 def _rebind(original: Any, replacement: Any) -> None:

@@ -1,0 +1,1 @@
+"""What the patches are made of: how to put one in, and what to ask of the emulator and of SQL."""

@@ -1,0 +1,43 @@
+"""FOR SYSTEM_TIME AS OF never answers with the wrong time.
+
+BigQuery: reads the table as it was.
+Emulator: keeps a copy after each DML statement; a table that was only created or replaced has none, and then the
+present rows are returned for any time asked.
+Here: the present rows are returned for times since the last change; for an earlier time without a copy it is an error.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from dit_dagster.adapters.local_gcp.emulation.patch import Patch, wrap
+
+
+def apply() -> None:
+    """Check the time against the table's last change."""
+    from bqemulator.versioning.snapshots import SnapshotManager
+
+    wrap(SnapshotManager, "resolve_time_travel", _checked)
+
+
+PATCH = Patch(name="time_travel", apply=apply)
+
+
+def _checked(original: Any) -> Any:
+    def resolve(snapshots: Any, project: str, dataset: str, table: str, target: datetime) -> Any:
+        from bqemulator.domain.errors import OutOfRangeError
+
+        record = snapshots._catalog.get_table(project, dataset, table)
+        moment = target if target.tzinfo else target.replace(tzinfo=UTC)
+        if record is not None and record.last_modified_time <= moment <= snapshots._clock.now():
+            return None
+        found = original(snapshots, project, dataset, table, target)
+        if found is None:
+            raise OutOfRangeError(
+                f"FOR SYSTEM_TIME AS OF {moment.isoformat()}: the local cloud keeps no copy of {dataset}.{table} "
+                "from then; it keeps one after each INSERT, UPDATE, DELETE, MERGE and load"
+            )
+        return found
+
+    return resolve
