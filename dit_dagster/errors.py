@@ -9,6 +9,7 @@
     |-- PipelineError            the pipeline's own program failed                               exit 4
     |   |-- StepFailed           a step ended with a non-zero exit code
     |   `-- EnvironmentFailed    the commit's environment could not be built
+    |-- Uncomparable             comparing two tables would not mean anything                    exit 3
     |-- InfrastructureError      something around the pipeline failed                            exit 4
     |   |-- WarehouseError       BigQuery (or its stand-in) answered with an error
     |   |   |-- AlreadyExists    an atomic creation lost the race
@@ -57,6 +58,10 @@ class StepFailed(PipelineError):
 
 class EnvironmentFailed(PipelineError):
     """The environment of a commit could not be built."""
+
+
+class Uncomparable(DitError):
+    """A comparison's answer would not mean anything; the text names the column and the reason."""
 
 
 class InfrastructureError(DitError):

@@ -236,8 +236,11 @@ class Registry(Protocol):
     def beat(self, claims: Sequence[Claim]) -> None:
         """Say that the holder of these claims is alive."""
 
-    def commit(self, claim: Claim, record: Event) -> bool:
-        """Record a committed state. False if the epoch was committed by somebody else: then nothing was recorded."""
+    def commit(self, claim: Claim, record: Event, also: Sequence[Event] = ()) -> bool:
+        """Record a committed state, and with it what is known of it.
+
+        False if the epoch was committed by somebody else: then nothing was recorded.
+        """
 
     def release(self, claim: Claim) -> None:
         """Give a claim back, whether it was used or not. Releasing twice is no error."""

@@ -86,10 +86,7 @@ class UvEnvironments:
             return kept
         with _only_one(kept.with_suffix(".wait")):
             if not kept.exists():
-                asked = next(
-                    (name for name in ("pyproject.toml", "requirements.txt") if (checkout.directory / name).exists()),
-                    None,
-                )
+                asks = [n for n in ("pyproject.toml", "requirements.txt") if (checkout.directory / n).exists()]
                 text = self._run(checkout, "pip", "compile", "--quiet", "--no-header", asks[0]) if asks else ""
                 partial = kept.with_suffix(".partial")
                 partial.write_text(text, encoding="utf-8")

@@ -68,7 +68,7 @@ class GitSource:
             "refs/heads",
             "refs/tags",
         )
-        rows = [line.split("\t") for line in listing.splitlines()]
+        rows = [line.split("\t") for line in listing.split("\n") if line]
         return tuple((name, Commit(peeled or direct)) for name, direct, peeled in rows)
 
     def subject(self, commit: Commit) -> str:
@@ -97,7 +97,7 @@ class GitSource:
     def _text(self, *arguments: str) -> str:
         output = self._git(*arguments)
         assert output is not None  # noqa: S101  # checked calls answer
-        return output.decode("utf-8", "replace").strip()
+        return output.decode("utf-8", "replace").strip("\n")
 
     def _git(self, *arguments: str, check: bool = True) -> bytes | None:
         command = ["git", "-c", "safe.directory=*", "-C", str(self._repository), *arguments]

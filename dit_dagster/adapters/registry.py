@@ -112,7 +112,7 @@ class WarehouseRegistry:
     def beat(self, claims: Sequence[Claim]) -> None:
         self.append([_of_claim("beat", claim) for claim in claims])
 
-    def commit(self, claim: Claim, record: Event) -> bool:
+    def commit(self, claim: Claim, record: Event, also: Sequence[Event] = ()) -> bool:
         mark = self._mark("commit", claim.fingerprint, claim.epoch)
         try:
             self._warehouse.create(mark, _MARK)
@@ -120,8 +120,8 @@ class WarehouseRegistry:
             if not self._orphaned(mark, claim):
                 return False
             self.append([_of_claim("orphaned", claim)])
-            return self.commit(replace(claim, epoch=claim.epoch + 1), record)
-        self.append([record])
+            return self.commit(replace(claim, epoch=claim.epoch + 1), record, also)
+        self.append([record, *also])
         return True
 
     def _orphaned(self, mark: TableName, claim: Claim) -> bool:

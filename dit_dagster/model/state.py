@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from dit_dagster.model.identity import Fingerprint, TableName
+from dit_dagster.model.window import Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +45,46 @@ class StateTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Touched:
+    """What a mutation did: rows before and after, and the touched ones by their day (None: it has no day)."""
+
+    source: str
+    table: TableName
+    before: int
+    after: int
+    by_day: Mapping[date | None, int]
+
+    def within(self, windows: Sequence[Window]) -> int:
+        """Touched rows on days of these windows; rows without a day count, since any phase may read them."""
+        return sum(
+            rows
+            for day, rows in self.by_day.items()
+            if day is None or any(window.start <= day < window.end for window in windows)
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "source": self.source,
+            "table": str(self.table),
+            "before": self.before,
+            "after": self.after,
+            "by_day": [[day and day.isoformat(), rows] for day, rows in self.by_day.items()],
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Touched:
+        return cls(
+            source=value["source"],
+            table=TableName.parse(value["table"], project=""),
+            before=value["before"],
+            after=value["after"],
+            by_day={day and date.fromisoformat(day): rows for day, rows in value["by_day"]},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseRecord:
-    """A committed state. `inputs` is the JSON of PhaseInputs; `columns` maps each compared output to its columns.
+    """A committed state. `inputs` is the JSON of PhaseInputs; `touched` says what its mutations did.
 
     `prefix` is what every table of the state starts with; `epoch` counts the commits of this fingerprint.
     """
@@ -61,6 +101,7 @@ class PhaseRecord:
     inputs: Mapping[str, Any] = field(repr=False)
     seconds: float
     schema_version: int
+    touched: tuple[Touched, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -76,6 +117,7 @@ class PhaseRecord:
             "inputs": dict(self.inputs),
             "seconds": self.seconds,
             "schema_version": self.schema_version,
+            "touched": [touched.to_json() for touched in self.touched],
         }
 
     @classmethod
@@ -93,6 +135,7 @@ class PhaseRecord:
             inputs=value["inputs"],
             seconds=value["seconds"],
             schema_version=value["schema_version"],
+            touched=tuple(Touched.from_json(touched) for touched in value["touched"]),
         )
 
     def table(self, role: str) -> TableName | None:

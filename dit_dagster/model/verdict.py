@@ -82,7 +82,7 @@ class Evidence:
 class ColumnDifference:
     """How often one column (or leaf path) differs between paired rows, and by how much where it is a number.
 
-    Deltas are in the column's own unit (microseconds for times); None where the column has no distance.
+    `mismatches` are beyond the column's tolerance, `within_tolerance` are not; either may be NULL on one side. Deltas are in the column's own unit (microseconds for times); None where the column has no distance.
     """
 
     name: str
@@ -107,12 +107,16 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """Why two tables differ. Counts are rows; `changed` are pairs; `multiplicity` is rows in surplus of equal ones."""
+    """Why two tables differ. Counts are rows; `changed` are pairs; `multiplicity` is rows in surplus of equal ones.
+
+    `within_tolerance` are pairs that differ, but nowhere beyond a tolerance; they are no part of `changed`.
+    """
 
     only_left: int
     only_right: int
     changed: int
     multiplicity: int
+    within_tolerance: int = 0
     columns: tuple[ColumnDifference, ...] = ()
     samples: tuple[Sample, ...] = ()
     days: tuple[tuple[date, int], ...] = ()

@@ -46,9 +46,10 @@ REASON_KINDS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """The phase will be executed."""
+    """The phase will be executed. `known_epoch` is the latest commit that was looked at: a later one is news."""
 
     reasons: tuple[Reason, ...]
+    known_epoch: int = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +61,9 @@ class Reuse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotNeeded:
-    """The state is gone, and nothing that will run starts from it."""
+    """The state is gone, and nothing that will run starts from it. `record` is what is remembered of it."""
+
+    record: PhaseRecord | None = None
 
 
 Decision = Run | Reuse | NotNeeded
@@ -97,9 +100,11 @@ def decide(plan: Plan, known: Known) -> Mapping[Fingerprint, Decision]:
         if name in usable and record is not None:
             decisions[name] = Reuse(record=record)
         elif name in needed:
-            decisions[name] = Run(reasons=tuple(_reasons(node, known, damage[name], name in forced)))
+            epoch = record.epoch if record is not None else -1
+            reasons = tuple(_reasons(node, known, damage[name], name in forced))
+            decisions[name] = Run(reasons=reasons, known_epoch=epoch)
         else:
-            decisions[name] = NotNeeded()
+            decisions[name] = NotNeeded(record=record)
     return decisions
 
 

@@ -1,1 +1,1 @@
-
+"""Making a plan happen, through ports only."""

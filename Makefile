@@ -1,0 +1,63 @@
+# make setup   install into .venv (nothing else on the machine is touched)
+# make demo    the sample pipeline's good commit and three bugs, judged on real data
+# make test    the tests
+# make check   what CI runs: lint, types, tests with a coverage floor, docs
+# make ui      Dagster's UI, with the sample pipeline
+# make bench   times, as ratios within one run
+# make clean   stop the local cloud and remove what runs left behind
+
+SHELL := bash
+PYTHON ?= python3
+BIN := .venv/bin
+# One worker per core: the tests wait for the local cloud, which is one process.
+WORKERS ?= 2
+COVERAGE_FLOOR := 80
+
+.PHONY: setup demo test check lint types docs ui bench fuzz clean lock
+
+setup: .venv/complete
+
+.venv/complete: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -oE '^uv==[0-9.]+' requirements.lock)"
+	VIRTUAL_ENV=.venv $(BIN)/uv pip sync --quiet --require-hashes requirements.lock
+	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --editable .
+	touch $@
+
+demo: setup
+	$(BIN)/dit demo
+
+test: setup
+	$(BIN)/pytest -q -n $(WORKERS) --dist loadgroup
+
+check: setup lint types docs
+	$(BIN)/pytest -q -n $(WORKERS) --dist loadgroup --cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE_FLOOR)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+docs: setup
+	$(BIN)/mkdocs build --strict --quiet
+
+ui: setup
+	mkdir -p .dagster_home && cp -n dagster.yaml .dagster_home/ || true
+	DAGSTER_HOME=$(CURDIR)/.dagster_home $(BIN)/dagster instance migrate
+	DAGSTER_HOME=$(CURDIR)/.dagster_home $(BIN)/dagster dev -w workspace.yaml
+
+bench: setup
+	$(BIN)/python -m dit_dagster_tests.bench
+
+fuzz: setup
+	DIT_FUZZ_PAIRS=10000 $(BIN)/pytest -q dit_dagster_tests/comparing -k fuzz
+
+lock:
+	uv pip compile --quiet --generate-hashes --extra dev --python-version 3.11 --no-annotate --no-header \
+	  --no-emit-index-url pyproject.toml --output-file requirements.lock
+
+clean:
+	[ ! -x $(BIN)/dit ] || $(BIN)/dit local down
+	rm -rf .dit .dagster_home .pytest_cache .mypy_cache .ruff_cache .coverage* site build

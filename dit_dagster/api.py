@@ -1,0 +1,162 @@
+"""The public functions: everything the command does can be imported from `dit_dagster`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from typing import Any
+
+from dit_dagster.errors import UnknownName, UsageError
+from dit_dagster.evidence.report import report_json
+from dit_dagster.model.experiment import Request
+from dit_dagster.model.identity import ExperimentId, RunId, TableName
+from dit_dagster.model.pipeline import Pipeline
+from dit_dagster.model.policy import ComparisonPolicy
+from dit_dagster.model.verdict import Verdict
+from dit_dagster.model.window import Window
+from dit_dagster.planning.plan import Plan, make_plan
+from dit_dagster.running.orchestrator import Stop
+from dit_dagster.running.run import (
+    Prospect,
+    Report,
+    close_run,
+    identify_code,
+    prospect,
+    request_from_json,
+)
+from dit_dagster.running.run import run as run_request
+from dit_dagster.running.sources import identify
+from dit_dagster.running.workplace import Watch, Workplace, silence
+from dit_dagster.settings import Settings
+from dit_dagster.wiring import find_pipeline, surroundings, workplace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a caller says of a run; None takes the pipeline's or the settings' default."""
+
+    pipeline: str
+    commit: str = "HEAD"
+    modes: Sequence[str] | None = None
+    start: date | None = None
+    end: date | None = None
+    tail: int | None = None
+    lookback: int | None = None
+    experiment_id: str | None = None
+    jobs: int | None = None
+    force: bool = False
+
+
+def plan(pipeline: str, *, settings: Settings | None = None, **options: Any) -> Plan:
+    """The phases and pairs of a run, without asking what is known already. Options are those of `Asked`."""
+    request, place = _prepared(Asked(pipeline=pipeline, **options), settings)
+    code = identify_code(request.pipeline, request.commit, place)
+    return make_plan(request, code, identify(place.warehouse, request.pipeline))
+
+
+def explain(pipeline: str, *, settings: Settings | None = None, **options: Any) -> Prospect:
+    """What a run would execute and reuse, and why. Nothing is written."""
+    request, place = _prepared(Asked(pipeline=pipeline, **options), settings)
+    return prospect(request, place)
+
+
+def run(
+    pipeline: str,
+    *,
+    settings: Settings | None = None,
+    watch: Watch = silence,
+    stop: Stop | None = None,
+    **options: Any,
+) -> Report:
+    """Run a pipeline's modes at a commit and judge them. UsageError before any side effect."""
+    request, place = _prepared(Asked(pipeline=pipeline, **options), settings)
+    return run_prepared(request, place, watch=watch, stop=stop)
+
+
+def run_prepared(request: Request, place: Workplace, *, watch: Watch = silence, stop: Stop | None = None) -> Report:
+    """Run a request that was made with `make_request`, and record how it ended."""
+    run_id = new_run_id()
+    report = run_request(request, place, run_id, stop=stop, watch=watch)
+    close_run(request.pipeline.name, run_id, place, report_json(report))
+    return report
+
+
+def compare(
+    left: str, right: str, *, policy: ComparisonPolicy | None = None, settings: Settings | None = None
+) -> Verdict:
+    """The verdict on any two tables, named `dataset.table` or `project.dataset.table`."""
+    from dit_dagster.comparing import compare_tables
+
+    warehouse = surroundings(settings or Settings.read()).warehouse
+    tables = [TableName.parse(name, project=warehouse.project) for name in (left, right)]
+    return compare_tables(
+        warehouse, tables[0], tables[1], policy or ComparisonPolicy(), left_label=left, right_label=right
+    )
+
+
+def make_request(asked: Asked, pipeline: Pipeline, place: Workplace, settings: Settings) -> Request:
+    """Fill in every default and validate every name. Raises UsageError; writes nothing."""
+    modes = chosen_modes(pipeline, asked.modes)
+    window = Window(asked.start or pipeline.window.start, asked.end or pipeline.window.end)
+    jobs = asked.jobs if asked.jobs is not None else settings.jobs if settings.jobs is not None else default_jobs()
+    if jobs < 1:
+        raise UsageError(f"--jobs {jobs}: at least one phase must be allowed at a time")
+    experiment = asked.experiment_id or settings.experiment_id or f"solo_{secrets.token_hex(3)}"
+    return Request(
+        pipeline=pipeline,
+        commit=place.code.resolve(asked.commit),
+        experiment=ExperimentId(experiment),
+        modes=modes,
+        window=window,
+        tail=asked.tail if asked.tail is not None else pipeline.tail,
+        lookback=asked.lookback if asked.lookback is not None else pipeline.lookback,
+        jobs=jobs,
+        force=asked.force,
+    )
+
+
+def chosen_modes(pipeline: Pipeline, given: Sequence[str] | None) -> tuple[str, ...]:
+    """The modes of a run, in declared order; UsageError for one that is unknown or stands twice."""
+    names = list(pipeline.default_modes if given is None else [name.strip() for name in given])
+    for name in names:
+        pipeline.mode(name)
+        if names.count(name) > 1:
+            raise UsageError(f"mode {name!r} stands twice in --modes; name each mode once")
+    if not names:
+        raise UsageError("--modes is empty; name at least one mode")
+    return tuple(name for name in pipeline.available_modes if name in names)
+
+
+def recorded_request(run_id: str, place: Workplace, pipeline: Pipeline, asked: Asked, settings: Settings) -> Request:
+    """The request of a recorded run, under a new experiment id unless one was given."""
+    event = next((one for one in place.registry.of_run(RunId(run_id)) if one.kind == "run_planned"), None)
+    if event is None:
+        raise UnknownName(f"no run {run_id!r} in the registry; 'dit runs' lists those there are")
+    if event.pipeline != pipeline.name:
+        raise UsageError(f"run {run_id} was of {event.pipeline}, not of {pipeline.name}")
+    recorded = request_from_json(pipeline, event.payload)
+    chosen_modes(pipeline, recorded.modes)
+    experiment = asked.experiment_id or settings.experiment_id or f"solo_{secrets.token_hex(3)}"
+    return replace(recorded, experiment=ExperimentId(experiment), force=asked.force)
+
+
+def default_jobs() -> int:
+    """One phase per core, and at least two: a phase waits for the warehouse most of its time."""
+    return max(2, os.cpu_count() or 2)
+
+
+def new_run_id() -> RunId:
+    """Sorts by time, and is never given twice."""
+    return RunId(f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}")
+
+
+def _prepared(asked: Asked, settings: Settings | None) -> tuple[Request, Workplace]:
+    settings = settings or Settings.read()
+    pipeline = find_pipeline(asked.pipeline, settings)
+    chosen_modes(pipeline, asked.modes)
+    place = workplace(pipeline, settings)
+    return make_request(asked, pipeline, place, settings), place

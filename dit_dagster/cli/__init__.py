@@ -1,0 +1,32 @@
+"""The `dit` command: parse, call, print. It never imports Dagster, which alone would take seconds."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command line. Errors that we raise on purpose become one line on stderr and an exit code."""
+    from dit_dagster.cli.startup import import_client_alone
+
+    import_client_alone()
+    from dit_dagster.cli.commands import app
+    from dit_dagster.errors import DitError, InfrastructureError, Interrupted, PipelineError, UsageError
+
+    try:
+        app()
+    except UsageError as error:
+        sys.exit(_say(error, 2))
+    except Interrupted as error:
+        sys.exit(_say(error, error.exit_code))
+    except (PipelineError, InfrastructureError) as error:
+        sys.exit(_say(error, 4))
+    except DitError as error:
+        sys.exit(_say(error, 3))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _say(error: Exception, code: int) -> int:
+    print(f"dit: {' '.join(str(error).split())}", file=sys.stderr)
+    return code

@@ -1,0 +1,291 @@
+"""The commands about pipelines and runs."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dit_dagster.cli import demo, doctor, local
+from dit_dagster.errors import UnknownName, UsageError
+from dit_dagster.model.verdict import EXIT_CODES
+
+if TYPE_CHECKING:
+    from dit_dagster.api import Asked
+    from dit_dagster.running.orchestrator import Stop
+
+app = typer.Typer(
+    help="Did my change break the data? Runs a pipeline at a commit in several trigger patterns and compares.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(local.app, name="local")
+app.add_typer(demo.app, name="demo")
+app.command("doctor")(doctor.doctor)
+
+_Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
+PipelineArgument = Annotated[str, typer.Argument(metavar="PIPELINE", help="a pipeline; 'dit list' shows them")]
+CommitOption = Annotated[str, typer.Option(help="a branch, a tag, or a full or short commit id")]
+ModesOption = Annotated[str | None, typer.Option(help="modes, separated by commas; default: the pipeline's")]
+TailOption = Annotated[int | None, typer.Option(help="T: how many days the daily runs cover at the end")]
+LookbackOption = Annotated[int | None, typer.Option(help="W: the days of one daily run")]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="write the report here, as JSON")]
+JsonFlag = Annotated[bool, typer.Option("--json", help="print JSON")]
+
+
+def _asked(
+    pipeline: str,
+    commit: str,
+    modes: str | None,
+    start: datetime | None,
+    end: datetime | None,
+    tail: int | None,
+    lookback: int | None,
+    experiment_id: str | None = None,
+    jobs: int | None = None,
+    force: bool = False,
+) -> Asked:
+    from dit_dagster.api import Asked
+
+    return Asked(
+        pipeline=pipeline,
+        commit=commit,
+        modes=modes.split(",") if modes is not None else None,
+        start=_day(start),
+        end=_day(end),
+        tail=tail,
+        lookback=lookback,
+        experiment_id=experiment_id,
+        jobs=jobs,
+        force=force,
+    )
+
+
+def _day(moment: datetime | None) -> date | None:
+    return moment.date() if moment is not None else None
+
+
+@app.command("run")
+def run(
+    pipeline: PipelineArgument,
+    commit: CommitOption = "HEAD",
+    modes: ModesOption = None,
+    start: _Day = None,
+    end: _Day = None,
+    tail: TailOption = None,
+    lookback: LookbackOption = None,
+    experiment_id: Annotated[str | None, typer.Option(help="prefix of everything the run makes")] = None,
+    jobs: Annotated[int | None, typer.Option(help="phases at a time")] = None,
+    force: Annotated[bool, typer.Option("--force", help="run every phase, whatever is known")] = False,
+    like: Annotated[str | None, typer.Option(metavar="RUN_ID", help="repeat a recorded run")] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Run a pipeline's modes at a commit and judge them.
+
+    Exit code: 0 pass, 1 a verdict fails, 2 wrong usage, 3 inconclusive, 4 a phase or the infrastructure failed.
+    """
+    from dit_dagster import api, wiring
+    from dit_dagster.cli.progress import watching
+    from dit_dagster.cli.show import show_report
+    from dit_dagster.evidence.report import report_json
+    from dit_dagster.settings import Settings
+
+    asked = _asked(pipeline, commit, modes, start, end, tail, lookback, experiment_id, jobs, force)
+    settings = Settings.read()
+    declared = wiring.find_pipeline(pipeline, settings)
+    api.chosen_modes(declared, asked.modes)
+    _writable(json_file)
+    place = wiring.workplace(declared, settings)
+    request = (
+        api.recorded_request(like, place, declared, asked, settings)
+        if like is not None
+        else api.make_request(asked, declared, place, settings)
+    )
+    with _stoppable() as stop, watching(request) as watch:
+        report = api.run_prepared(request, place, watch=watch, stop=stop)
+    described = report_json(report)
+    if json_file is not None:
+        json_file.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
+    show_report(described)
+    if report.signal is not None:
+        raise typer.Exit(128 + report.signal)
+    raise typer.Exit(EXIT_CODES[report.outcome])
+
+
+@app.command("plan")
+def plan(
+    pipeline: PipelineArgument,
+    commit: CommitOption = "HEAD",
+    modes: ModesOption = None,
+    start: _Day = None,
+    end: _Day = None,
+    tail: TailOption = None,
+    lookback: LookbackOption = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """Show the phases of a run and the pairs that it would compare."""
+    _look_ahead(_asked(pipeline, commit, modes, start, end, tail, lookback), as_json, decisions=False)
+
+
+@app.command("explain")
+def explain(
+    pipeline: PipelineArgument,
+    commit: CommitOption = "HEAD",
+    modes: ModesOption = None,
+    start: _Day = None,
+    end: _Day = None,
+    tail: TailOption = None,
+    lookback: LookbackOption = None,
+    force: Annotated[bool, typer.Option("--force", help="as for run")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say, phase by phase, what a run would execute and reuse, and why. Nothing is written."""
+    asked = _asked(pipeline, commit, modes, start, end, tail, lookback, force=force)
+    _look_ahead(asked, as_json, decisions=True)
+
+
+def _look_ahead(asked: Asked, as_json: bool, *, decisions: bool) -> None:
+    from dataclasses import asdict
+
+    from dit_dagster import api
+    from dit_dagster.cli.show import show_prospect
+    from dit_dagster.evidence.report import prospect_json
+
+    options = {name: value for name, value in asdict(asked).items() if name != "pipeline"}
+    described = prospect_json(api.explain(asked.pipeline, **options))
+    if not decisions:
+        described = _without_decisions(described)
+    if as_json:
+        print(json.dumps(described, indent=2))
+    else:
+        show_prospect(described, decisions=decisions)
+
+
+def _without_decisions(described: dict[str, Any]) -> dict[str, Any]:
+    """A plan does not depend on what is known: leave out what does."""
+    for mode in described["modes"]:
+        for phase in mode["phases"]:
+            del phase["decision"], phase["reasons"]
+    for totals in (described["invocations"], described["source_days"]):
+        for name in ("to_execute", "to_reuse"):
+            totals.pop(name, None)
+    return described
+
+
+@app.command("runs")
+def runs(
+    pipeline: Annotated[str | None, typer.Argument(metavar="[PIPELINE]")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
+    as_json: JsonFlag = False,
+) -> None:
+    """List the latest runs in the registry, whoever ran them."""
+    from dit_dagster import wiring
+    from dit_dagster.cli.show import show_runs
+    from dit_dagster.evidence.history import recorded_runs
+    from dit_dagster.settings import Settings
+
+    settings = Settings.read()
+    if pipeline is not None:
+        wiring.find_pipeline(pipeline, settings)
+    found = recorded_runs(wiring.registry(settings), pipeline, limit)
+    if as_json:
+        print(json.dumps(found, indent=2))
+    else:
+        show_runs(found)
+
+
+@app.command("show")
+def show(
+    run_id: Annotated[str, typer.Argument(metavar="RUN_ID")],
+    as_json: JsonFlag = False,
+) -> None:
+    """Show a recorded run's report again."""
+    from dit_dagster import wiring
+    from dit_dagster.cli.show import show_report
+    from dit_dagster.model.identity import RunId
+    from dit_dagster.settings import Settings
+
+    events = wiring.registry(Settings.read()).of_run(RunId(run_id))
+    finished = next((event for event in events if event.kind == "run_finished"), None)
+    if finished is None:
+        raise UnknownName(
+            f"run {run_id!r} has not finished; 'dit logs {run_id}' shows what it wrote"
+            if events
+            else f"no run {run_id!r} in the registry; 'dit runs' lists those there are"
+        )
+    if as_json:
+        print(json.dumps(finished.payload, indent=2))
+    else:
+        show_report(finished.payload)
+
+
+@app.command("logs")
+def logs(
+    run_id: Annotated[str, typer.Argument(metavar="RUN_ID")],
+    phase: Annotated[int | None, typer.Option(min=1, help="only the log of this phase of the plan")] = None,
+) -> None:
+    """Print what the steps of a run wrote on this machine."""
+    from dit_dagster.model.identity import RunId
+    from dit_dagster.settings import Settings
+
+    folder = Settings.read().directory / "logs" / RunId(run_id)
+    files = sorted(folder.glob("*.log"))
+    if phase is not None:
+        files = [file for file in files if int(file.name.split("-")[0]) == phase]
+    if not files:
+        raise UnknownName(
+            f"no log of run {run_id}{f', phase {phase},' if phase else ''} on this machine; "
+            "a reused phase has its log with the run that executed it ('dit show')"
+        )
+    for file in files:
+        print(f"==> {file.stem}")
+        print(file.read_text(encoding="utf-8", errors="replace"), end="")
+
+
+@app.command("list")
+def list_(as_json: JsonFlag = False) -> None:
+    """List the declared pipelines, their modes and the commits their repositories know."""
+    from dit_dagster.cli.catalogue import catalogue, show_catalogue
+    from dit_dagster.settings import Settings
+
+    found = catalogue(Settings.read())
+    if as_json:
+        print(json.dumps(found, indent=2))
+    else:
+        show_catalogue(found)
+
+
+def _writable(file: Path | None) -> None:
+    """A report that cannot be written is noticed before anything runs."""
+    if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
+        raise UsageError(f"--json {file}: not a file in a folder that exists")
+
+
+@contextmanager
+def _stoppable() -> Iterator[Stop]:
+    """Ctrl-C and SIGTERM ask the run to stop; a second one ends it at once."""
+    from dit_dagster.running.orchestrator import Stop
+
+    stop = Stop()
+
+    def ask(number: int, _: object) -> None:
+        if stop():
+            sys.exit(128 + number)
+        print("dit: stopping: ending steps and dropping what is not committed", file=sys.stderr)
+        stop.ask(number)
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

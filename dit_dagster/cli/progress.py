@@ -1,0 +1,70 @@
+"""Progress: bars on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from dit_dagster.model.experiment import Request
+from dit_dagster.running.workplace import Note, Watch
+
+_ENDS = {"committed", "reused", "failed", "blocked", "cancelled"}
+
+
+@contextmanager
+def watching(request: Request) -> Iterator[Watch]:
+    """A watcher for one run, on stderr: stdout is for results."""
+    title = f"{request.pipeline.name} {request.commit[:12]}"
+    if sys.stderr.isatty():
+        with _bars(title) as watch:
+            yield watch
+    else:
+        yield _lines(title)
+
+
+def _lines(title: str) -> Watch:
+    """One line per event that a reader of a CI log wants; the steps' own lines go to the log files."""
+    started = time.monotonic()
+
+    def watch(note: Note) -> None:
+        if note.kind == "line" or note.kind == "reused":
+            return
+        where = f" {note.fingerprint[:12]}" if note.fingerprint else ""
+        said = f": {note.text}" if note.text and note.kind not in ("stage", "note") else ""
+        what = note.text if note.kind in ("stage", "note") else note.kind
+        print(f"[{time.monotonic() - started:6.1f} s] {title}{where} {what}{said}", file=sys.stderr, flush=True)
+
+    return watch
+
+
+@contextmanager
+def _bars(title: str) -> Iterator[Watch]:
+    """A bar of the phases under way and done, and the last line that any step wrote."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[now]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(title, total=0, now="")
+        seen: set[str] = set()
+
+        def watch(note: Note) -> None:
+            if note.fingerprint and note.fingerprint not in seen:
+                seen.add(note.fingerprint)
+                progress.update(task, total=len(seen))
+            if note.kind in _ENDS:
+                progress.advance(task)
+            if note.kind in ("stage", "note", "line", "waiting"):
+                progress.update(task, now=note.text[:60])
+            if note.kind == "failed":
+                progress.console.print(f"[red]failed[/red] {note.fingerprint and note.fingerprint[:12]}: {note.text}")
+
+        yield watch

@@ -1,0 +1,121 @@
+"""Runs and plans for people: tables on a terminal, the same text elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+_COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow", "error": "magenta"}
+
+
+def console() -> Console:
+    """Wide where nobody looks at it, so that no line of a CI log is cut."""
+    return Console(width=None if sys.stdout.isatty() else 200, highlight=False)
+
+
+def show_report(report: Mapping[str, Any]) -> None:
+    """The verdict matrix, what was done for it, and where to look next."""
+    out = console()
+    invocations, days = report["invocations"], report["source_days"]
+    out.print(
+        f"\n[bold]{report['pipeline']}[/bold] {report['commit'][:12]} (tree {report['tree'][:12]})  "
+        f"[{report['window'][0]}, {report['window'][1]})  T={report['tail']} W={report['lookback']}"
+    )
+    _show_modes(out, report)
+    out.print(verdict_table(report["comparisons"]))
+    _show_reasons(out, report["comparisons"])
+    out.print(
+        f"phases: {invocations['executed']} executed, {invocations['reused']} reused "
+        f"of {invocations['planned']} planned ({invocations['naive']} without sharing); source days {days['executed']} of {days['naive']}; "
+        f"{report['peak_parallel']} at a time; {report['seconds']:.1f} s"
+    )
+    colour = _COLOURS[report["outcome"]]
+    out.print(f"run {report['run_id']}  experiment {report['experiment_id']}")
+    out.print(Text(report["outcome"].upper(), style=f"bold {colour}"))
+
+
+def _show_modes(out: Console, report: Mapping[str, Any]) -> None:
+    for mode in report["modes"]:
+        for number, phase in enumerate(mode["phases"], 1):
+            if phase.get("outcome") == "failed":
+                where = f"{mode['mode']} phase {number} [{phase['start']}, {phase['end']})"
+                out.print(Text(f"failed: {where}: {phase['error']}", style="magenta"))
+                out.print(f"  log: {phase['log']}")
+
+
+def verdict_table(comparisons: Sequence[Mapping[str, Any]]) -> Table:
+    """One row per pair."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("output", "pair", "verdict", "rows", "method"):
+        table.add_column(heading, no_wrap=heading != "method")
+    for comparison in comparisons:
+        rows = [f"{n:,}" if n is not None else "-" for n in (comparison["rows_left"], comparison["rows_right"])]
+        table.add_row(
+            comparison["output"],
+            f"{comparison['left']} ~ {comparison['right']}",
+            Text(comparison["verdict"], style=_COLOURS[comparison["outcome"]]),
+            " ~ ".join(rows),
+            comparison["method"],
+        )
+    return table
+
+
+def _show_reasons(out: Console, comparisons: Sequence[Mapping[str, Any]]) -> None:
+    for comparison in comparisons:
+        title = f"{comparison['output']} {comparison['left']} ~ {comparison['right']}"
+        if comparison["reason"]:
+            out.print(Text(f"  {title}: {comparison['reason']}", style="dim"))
+        for warning in comparison["warnings"]:
+            out.print(Text(f"  {title}: warning: {warning}", style="yellow"))
+        for sample in (comparison["explanation"] or {}).get("samples", ())[:3]:
+            key = ", ".join(f"{name}={value}" for name, value in sample["key"].items())
+            what = sample["column"] or "row"
+            out.print(Text(f"    {key}: {what}: {sample['left']} ~ {sample['right']}", style="dim"))
+
+
+def show_prospect(prospect: Mapping[str, Any], *, decisions: bool) -> None:
+    """Every mode's phases in order; with `decisions`, what will happen to each and why."""
+    out = console()
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("mode", "phase", "input", "fingerprint", *(("decision", "why") if decisions else ())):
+        table.add_column(heading)
+    for mode in prospect["modes"]:
+        for phase in mode["phases"]:
+            cells = [
+                mode["mode"] + ("" if mode["selected"] else " (reference)"),
+                f"[{phase['start']}, {phase['end']})",
+                ", ".join(phase["mutation"]) or "as it is",
+                phase["fingerprint"][:12],
+            ]
+            if decisions:
+                cells += [phase["decision"], "; ".join(phase["reasons"])]
+            table.add_row(*(Text(cell) for cell in cells))
+    out.print(table)
+    counts = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in prospect["invocations"].items())
+    days = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in prospect["source_days"].items())
+    out.print(f"phases: {counts}; source days: {days}")
+
+
+def show_runs(runs: Sequence[Mapping[str, Any]]) -> None:
+    """The registry's runs, newest first."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for heading in ("run", "pipeline", "commit", "experiment", "started", "outcome", "executed", "reused"):
+        table.add_column(heading, no_wrap=True)
+    for run in runs:
+        outcome = Text(run["outcome"], style=_COLOURS.get(run["outcome"], ""))
+        table.add_row(
+            run["run_id"],
+            run["pipeline"],
+            run["commit"][:12],
+            run["experiment_id"],
+            run["started_at"],
+            outcome,
+            str(run["executed"] if run["executed"] is not None else "-"),
+            str(run["reused"] if run["reused"] is not None else "-"),
+        )
+    console().print(table if runs else "no runs recorded yet; 'dit run PIPELINE' makes one")

@@ -1,0 +1,142 @@
+"""The run's report as JSON: what `--json` writes, the registry keeps, and every view of a run reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dit_dagster.model.identity import Fingerprint
+from dit_dagster.model.outcome import Failed, PhaseOutcome, Ran, outcome_name
+from dit_dagster.planning.decision import Decision, NotNeeded, Reuse, Run
+from dit_dagster.planning.plan import NoPair, PlannedMode
+from dit_dagster.running.run import Prospect, Report
+
+
+def report_json(report: Report) -> dict[str, Any]:
+    """Everything a reader or a program may want to know of a run. The names are public."""
+    prospect = report.prospect
+    return {
+        "run_id": report.run_id,
+        **_header(prospect),
+        "outcome": report.outcome.value,
+        "invocations": {
+            "naive": prospect.plan.naive_invocations,
+            "planned": len(prospect.plan.nodes),
+            "executed": len(report.executed),
+            "reused": len(report.reused),
+        },
+        "source_days": {
+            "naive": prospect.plan.naive_source_days,
+            "executed": sum(prospect.plan.nodes[name].window.days for name in report.executed),
+        },
+        "peak_parallel": report.peak_parallel,
+        "seconds": round(report.seconds, 3),
+        "stopped_by_signal": report.signal,
+        "modes": [_mode(mode, prospect, report.outcomes) for mode in prospect.plan.modes],
+        "comparisons": [dict(comparison.json) for comparison in report.comparisons],
+        "classes": classes(report),
+    }
+
+
+def prospect_json(prospect: Prospect) -> dict[str, Any]:
+    """What `dit explain` prints: the same phases, fingerprints and decisions that the run will report."""
+    runs = [name for name, decided in prospect.decisions.items() if isinstance(decided, Run)]
+    reuses = [name for name, decided in prospect.decisions.items() if isinstance(decided, Reuse)]
+    return {
+        **_header(prospect),
+        "invocations": {
+            "naive": prospect.plan.naive_invocations,
+            "planned": len(prospect.plan.nodes),
+            "to_execute": len(runs),
+            "to_reuse": len(reuses),
+        },
+        "source_days": {
+            "naive": prospect.plan.naive_source_days,
+            "to_execute": sum(prospect.plan.nodes[name].window.days for name in runs),
+        },
+        "modes": [_mode(mode, prospect, None) for mode in prospect.plan.modes],
+        "comparisons": [
+            {
+                "output": pair.output,
+                "left": pair.left,
+                "right": pair.right,
+                "reason": pair.reason if isinstance(pair, NoPair) else "",
+            }
+            for pair in prospect.plan.pairs
+        ],
+    }
+
+
+def classes(report: Report) -> dict[str, list[list[str]]]:
+    """For each output, the modes that are identical to one another. Only IDENTICAL is transitive."""
+    found: dict[str, list[list[str]]] = {}
+    for comparison in report.comparisons:
+        groups = found.setdefault(comparison.output, [[comparison.left]])
+        if comparison.verdict == "IDENTICAL":
+            next(group for group in groups if comparison.left in group).append(comparison.right)
+        elif comparison.right not in {mode for group in groups for mode in group}:
+            groups.append([comparison.right])
+    return found
+
+
+def _header(prospect: Prospect) -> dict[str, Any]:
+    request = prospect.plan.request
+    return {
+        "pipeline": request.pipeline.name,
+        "commit": str(request.commit),
+        "tree": str(prospect.plan.code.tree),
+        "environment": prospect.plan.code.environment,
+        "code_paths": list(request.pipeline.code.paths),
+        "experiment_id": str(request.experiment),
+        "window": [request.window.start.isoformat(), request.window.end.isoformat()],
+        "tail": request.tail,
+        "lookback": request.lookback,
+        "sources": {name: identity.to_json() for name, identity in prospect.plan.sources.items()},
+    }
+
+
+def _mode(mode: PlannedMode, prospect: Prospect, outcomes: Mapping[Fingerprint, PhaseOutcome] | None) -> dict[str, Any]:
+    phases = [_phase(name, prospect, outcomes) for name in mode.path]
+    described: dict[str, Any] = {"mode": mode.name, "selected": mode.selected, "phases": phases}
+    if outcomes is not None:
+        described["outcome"] = _mode_outcome(mode, outcomes)
+    return described
+
+
+def _mode_outcome(mode: PlannedMode, outcomes: Mapping[Fingerprint, PhaseOutcome]) -> str:
+    """`ran` if any phase did, else `reused`; otherwise the first thing that went wrong."""
+    names = [outcome_name(outcomes[name]) for name in mode.path if name in outcomes]
+    wrong = [name for name in names if name not in ("ran", "reused", "not needed")]
+    return wrong[0] if wrong else "ran" if "ran" in names else "reused"
+
+
+def _phase(
+    name: Fingerprint, prospect: Prospect, outcomes: Mapping[Fingerprint, PhaseOutcome] | None
+) -> dict[str, Any]:
+    node = prospect.plan.nodes[name]
+    described: dict[str, Any] = {
+        "fingerprint": str(name),
+        "start": node.window.start.isoformat(),
+        "end": node.window.end.isoformat(),
+        "mutation": [str(recipe["kind"]) for recipe in node.inputs.mutation],
+        **_decision(prospect.decisions[name]),
+    }
+    if outcomes is not None and name in outcomes:
+        described |= _outcome(outcomes[name])
+    return described
+
+
+def _decision(decided: Decision) -> dict[str, Any]:
+    match decided:
+        case Run():
+            return {"decision": "run", "reasons": [str(reason) for reason in decided.reasons]}
+        case Reuse():
+            return {"decision": "reuse", "reasons": [f"committed by run {decided.record.run_id}"]}
+        case NotNeeded():
+            return {"decision": "not needed", "reasons": ["nothing that will run starts from it"]}
+
+
+def _outcome(outcome: PhaseOutcome) -> dict[str, Any]:
+    seconds = round(outcome.seconds, 3) if isinstance(outcome, (Ran, Failed)) else 0.0
+    error = {"error": outcome.error, "log": outcome.log} if isinstance(outcome, Failed) else {}
+    return {"outcome": outcome_name(outcome), "seconds": seconds, **error}

@@ -1,0 +1,385 @@
+"""From committed states to verdicts.
+
+What two tables are to one another is the comparison's to say; this module adds what only the plan knows: that a
+replica differs, that days are missing, that a mutation touched nothing, that one side failed. Each of these may turn
+a pass into something less; none ever turns a difference into a pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from dit_dagster.comparing import DIGEST_VERSION, Digest, compare_tables, digest, spanning_rows
+from dit_dagster.errors import DitError, Uncomparable
+from dit_dagster.model.identity import Fingerprint, TableName, content_hash
+from dit_dagster.model.outcome import (
+    Blocked,
+    Cancelled,
+    Capped,
+    Failed,
+    NotNeeded,
+    PhaseOutcome,
+    record_of,
+    remembered_of,
+)
+from dit_dagster.model.pipeline import Output
+from dit_dagster.model.state import PhaseRecord
+from dit_dagster.model.verdict import (
+    Different,
+    Error,
+    Evidence,
+    Expectation,
+    Incomparable,
+    Incomplete,
+    NonDeterministic,
+    NotCompared,
+    NotExercised,
+    Outcome,
+    Side,
+    Skipped,
+    Verdict,
+    judged,
+)
+from dit_dagster.model.verdict_json import comparison_json
+from dit_dagster.model.window import Window
+from dit_dagster.planning.plan import NoPair, Pair, Plan, PlannedMode
+from dit_dagster.ports import Event, Statement, Warehouse
+from dit_dagster.running.phase import compared_role
+from dit_dagster.running.sources import quoted
+from dit_dagster.running.workplace import Workplace
+
+Outcomes = Mapping[Fingerprint, PhaseOutcome]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One judged pair: its JSON, its outcome, and whether an earlier run had judged these very states already."""
+
+    output: str
+    left: str
+    right: str
+    outcome: Outcome
+    verdict: str
+    json: Mapping[str, Any]
+    remembered: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judge:
+    """Judges the pairs of one plan. `expected_days` are the days on which the sources have rows."""
+
+    plan: Plan
+    workplace: Workplace
+    run_id: str
+    expected_days: tuple[date, ...]
+    expectation: Expectation = Expectation.MUST_MATCH
+
+    def pairs(self, outcomes: Outcomes, wanted: Sequence[Pair | NoPair] | None = None) -> tuple[Comparison, ...]:
+        """A comparison for each pair of the plan (or of `wanted`), in the plan's order."""
+        pairs = self.plan.pairs if wanted is None else wanted
+        addresses = {pair: self._address(pair, outcomes) for pair in pairs if isinstance(pair, Pair)}
+        known = [address for address in addresses.values() if address is not None]
+        events = self.workplace.registry.of_fingerprints(["verdict"], known)
+        remembered = {event.fingerprint: event.payload for event in events}
+        digests = _Digests(self.plan, self.workplace, self.run_id, outcomes)
+        judged_pairs = [
+            self._pair(pair, addresses.get(pair) if isinstance(pair, Pair) else None, remembered, outcomes, digests)
+            for pair in pairs
+        ]
+        self.workplace.registry.append(
+            [*digests.news, *(self._event(one, addresses, pair) for pair, one in zip(pairs, judged_pairs, strict=True))]
+        )
+        return tuple(judged_pairs)
+
+    def _event(self, judged_pair: Comparison, addresses: Mapping[Pair, str | None], pair: Pair | NoPair) -> Event:
+        """The verdict, addressed by the states it is about if it is about states alone."""
+        lasting = judged_pair.outcome is not Outcome.ERROR and not judged_pair.remembered
+        address = addresses.get(pair) if isinstance(pair, Pair) and lasting else None
+        return Event(
+            kind="verdict",
+            run_id=self.run_id,
+            pipeline=self.plan.request.pipeline.name,
+            fingerprint=address,
+            payload={**judged_pair.json, "commit": self.plan.request.commit},
+        )
+
+    def _pair(
+        self,
+        pair: Pair | NoPair,
+        address: str | None,
+        remembered: Mapping[str | None, Mapping[str, Any]],
+        outcomes: Outcomes,
+        digests: _Digests,
+    ) -> Comparison:
+        if address is not None and address in remembered:
+            payload = {name: value for name, value in remembered[address].items() if name != "commit"}
+            return Comparison(
+                output=pair.output,
+                left=pair.left,
+                right=pair.right,
+                outcome=Outcome(payload["outcome"]),
+                verdict=payload["verdict"],
+                json={**payload, "left": pair.left, "right": pair.right},
+                remembered=True,
+            )
+        verdict = self._verdict(pair, outcomes, digests)
+        return Comparison(
+            output=pair.output,
+            left=pair.left,
+            right=pair.right,
+            outcome=judged(verdict, self.expectation),
+            verdict=(json := comparison_json(pair.output, pair.left, pair.right, verdict, self.expectation))["verdict"],
+            json=json,
+            remembered=False,
+        )
+
+    def _verdict(self, pair: Pair | NoPair, outcomes: Outcomes, digests: _Digests) -> Verdict:
+        output = self.plan.request.pipeline.outputs[pair.output]
+        evidence = Evidence(
+            left=Side(label=pair.left, table=""), right=Side(label=pair.right, table=""), policy=output.policy
+        )
+        if isinstance(pair, NoPair):
+            return NotCompared(evidence=evidence, reason=pair.reason)
+        left, right = self.plan.mode(pair.left), self.plan.mode(pair.right)
+        for mode in (left, right):
+            if record_of(outcomes.get(mode.leaf)) is None:
+                return Skipped(evidence=evidence, reason=f"{mode.name}: {why_no_state(mode, outcomes)}")
+        try:
+            return self._of_states(pair, output, left, right, digests)
+        except DitError as error:
+            return Error(evidence=evidence, reason=str(error))
+
+    def _of_states(
+        self, pair: Pair, output: Output, left: PlannedMode, right: PlannedMode, digests: _Digests
+    ) -> Verdict:
+        boundaries = slice_boundaries(self.plan, left, right)
+        verdict = compare_tables(
+            self.workplace.warehouse,
+            digests.table(left.leaf, pair.output),
+            digests.table(right.leaf, pair.output),
+            output.policy,
+            left_label=pair.left,
+            right_label=pair.right,
+            left_digest=digests.of(left.leaf, pair.output),
+            right_digest=digests.of(right.leaf, pair.output),
+            boundaries=boundaries,
+        )
+        if isinstance(verdict, Different) and right.replica:
+            return NonDeterministic(evidence=verdict.evidence, explanation=verdict.explanation)
+        if judged(verdict, self.expectation) is Outcome.PASS:
+            verdict = self._lessened(verdict, pair, output, left, right, digests)
+        return self._warned(verdict, pair, output, right, boundaries, digests)
+
+    def _lessened(
+        self, verdict: Verdict, pair: Pair, output: Output, left: PlannedMode, right: PlannedMode, digests: _Digests
+    ) -> Verdict:
+        """What a pass becomes when days are missing, versions are not unique, or nothing was exercised."""
+        if output.day is not None:
+            missing = [self._missing(digests.of(mode.leaf, pair.output)) for mode in (left, right)]
+            if any(missing):
+                return Incomplete(evidence=verdict.evidence, missing_left=missing[0], missing_right=missing[1])
+        repeated = self._repeated_versions(pair, output, (left, right), digests)
+        if repeated:
+            return Incomparable(evidence=verdict.evidence, reason=repeated)
+        unexercised = self._unexercised(pair, left, right, digests)
+        if unexercised:
+            return NotExercised(evidence=verdict.evidence, reason=unexercised)
+        return verdict
+
+    def _missing(self, taken: Digest | None) -> tuple[date, ...]:
+        there = {day for day, rows, _ in taken.days if rows} if taken is not None else set()
+        return tuple(day for day in self.expected_days if day not in there)
+
+    def _repeated_versions(
+        self, pair: Pair, output: Output, modes: tuple[PlannedMode, PlannedMode], digests: _Digests
+    ) -> str | None:
+        """For an SCD-2 table: which side holds one (key, version) twice, so that its last version is arbitrary."""
+        if output.versioned is None:
+            return None
+        for mode in modes:
+            record = digests.record(mode.leaf)
+            table = record.table(pair.output) if record is not None else None
+            repeated = _repeated(self.workplace.warehouse, table, (*output.versioned.key, output.versioned.version))
+            if repeated:
+                return (
+                    f"{mode.name}: {pair.output} holds {repeated:,} pairs of key and version more than once, "
+                    "so that which version is the last is arbitrary; make versions unique per key"
+                )
+        return None
+
+    def _unexercised(self, pair: Pair, left: PlannedMode, right: PlannedMode, digests: _Digests) -> str | None:
+        """Why a pass of a mode with mutations proves nothing, or None if its mutations left their mark."""
+        if not right.mutated:
+            return None
+        windows = [self._read_by(fingerprint) for fingerprint in right.mutated]
+        records = [digests.record(fingerprint) for fingerprint in right.mutated]
+        touched = [one for record in records if record is not None for one in record.touched]
+        if not any(one.within(windows) for one in touched):
+            return "the mutation touched no row that a mutated phase reads; choose other keys, days or rows"
+        if right.before_recovery is None:
+            return None
+        before, reference = digests.of(right.before_recovery, pair.output), digests.of(left.leaf, pair.output)
+        if before is not None and reference is not None and before.value == reference.value:
+            return (
+                "the damaged input changed nothing in this output: before the recovery it equals the reference already"
+            )
+        return None
+
+    def _read_by(self, fingerprint: Fingerprint) -> Window:
+        return self.plan.nodes[fingerprint].window.widened(back=self.plan.request.pipeline.reads_back)
+
+    def _warned(
+        self,
+        verdict: Verdict,
+        pair: Pair,
+        output: Output,
+        right: PlannedMode,
+        boundaries: tuple[date, ...],
+        digests: _Digests,
+    ) -> Verdict:
+        """A warning if no row reaches over a slice boundary: then the modes could hardly have differed."""
+        if output.span is None or not boundaries:
+            return verdict
+        reach = spanning_rows(
+            self.workplace.warehouse, digests.table(right.leaf, pair.output), output.policy, boundaries
+        )
+        if reach:
+            return verdict
+        warning = f"no row of {pair.output} spans a slice boundary: this data cannot show a boundary bug"
+        return replace(verdict, evidence=replace(verdict.evidence, warnings=(*verdict.evidence.warnings, warning)))
+
+    def _address(self, pair: Pair, outcomes: Outcomes) -> str | None:
+        """What the verdict depends on. Equal addresses: the very same states were judged in the very same way."""
+        modes = [self.plan.mode(pair.left), self.plan.mode(pair.right)]
+        involved = [*(mode.leaf for mode in modes), *modes[1].mutated]
+        records = [remembered_of(outcomes.get(fingerprint)) for fingerprint in involved]
+        if any(record_of(outcomes.get(mode.leaf)) is None for mode in modes):
+            return None
+        output = self.plan.request.pipeline.outputs[pair.output]
+        return content_hash(
+            {
+                "judged": _JUDGING_VERSION,
+                "states": [
+                    record.prefix if record else str(name) for record, name in zip(records, involved, strict=True)
+                ],
+                "output": pair.output,
+                "declared": output.model_dump(mode="json"),
+                "engine": self.workplace.warehouse.engine,
+                "digest_version": DIGEST_VERSION,
+                "expectation": self.expectation.value,
+                "days": [day.isoformat() for day in self.expected_days],
+                "boundaries": [day.isoformat() for day in slice_boundaries(self.plan, *modes)],
+                "reads_back": self.plan.request.pipeline.reads_back,
+                "replica": modes[1].replica,
+            }
+        )
+
+
+_JUDGING_VERSION = 1
+"""Raised whenever this module would judge the same states differently."""
+
+
+class _Digests:
+    """The digests of a plan's states: as recorded, or else taken now and kept in `news` for the registry."""
+
+    def __init__(self, plan: Plan, workplace: Workplace, run_id: str, outcomes: Outcomes) -> None:
+        self._plan = plan
+        self._workplace = workplace
+        self._run_id = run_id
+        self._records = {
+            name: record for name in plan.nodes if (record := remembered_of(outcomes.get(name))) is not None
+        }
+        self._standing = frozenset(name for name in plan.nodes if record_of(outcomes.get(name)) is not None)
+        self._taken: dict[tuple[Fingerprint, str], Digest | None] | None = None
+        self.news: list[Event] = []
+
+    def record(self, fingerprint: Fingerprint) -> PhaseRecord | None:
+        """What is known of a state, whether its tables still stand or not."""
+        return self._records.get(fingerprint)
+
+    def table(self, fingerprint: Fingerprint, output: str) -> TableName:
+        record = self._records[fingerprint]
+        table = record.table(compared_role(output, self._plan.request.pipeline.outputs[output]))
+        assert table is not None  # noqa: S101  # a state without its outputs is never committed
+        return table
+
+    def of(self, fingerprint: Fingerprint, output: str) -> Digest | None:
+        """The digest under the present policy; None if a column's type cannot be digested."""
+        known = self._recorded()
+        if (fingerprint, output) not in known and fingerprint in self._standing:
+            known[fingerprint, output] = self._take(fingerprint, output)
+        return known.get((fingerprint, output))
+
+    def _take(self, fingerprint: Fingerprint, output: str) -> Digest | None:
+        policy = self._plan.request.pipeline.outputs[output].policy
+        try:
+            taken, _ = digest(self._workplace.warehouse, self.table(fingerprint, output), policy)
+        except Uncomparable:
+            return None
+        payload = {"output": output, "prefix": self._records[fingerprint].prefix, "digest": taken.to_json()}
+        pipeline = self._plan.request.pipeline.name
+        self.news.append(
+            Event(kind="digest", run_id=self._run_id, pipeline=pipeline, fingerprint=fingerprint, payload=payload)
+        )
+        return taken
+
+    def _recorded(self) -> dict[tuple[Fingerprint, str], Digest | None]:
+        if self._taken is None:
+            events = self._workplace.registry.of_fingerprints(["digest"], list(self._records))
+            self._taken = {
+                (Fingerprint(event.fingerprint or ""), event.payload["output"]): taken
+                for event in events
+                if (taken := self._usable(event)) is not None
+            }
+        return self._taken
+
+    def _usable(self, event: Event) -> Digest | None:
+        """A recorded digest, if it was taken of the very state in hand, under this policy, engine and version."""
+        output = self._plan.request.pipeline.outputs.get(event.payload["output"])
+        record = self._records[Fingerprint(event.fingerprint or "")]
+        if output is None or event.payload.get("prefix") != record.prefix:
+            return None
+        taken = Digest.from_json(event.payload["digest"])
+        fits = (taken.policy, taken.engine, taken.version) == (
+            output.policy.digest_hash,
+            self._workplace.warehouse.engine,
+            DIGEST_VERSION,
+        )
+        return taken if fits else None
+
+
+def why_no_state(mode: PlannedMode, outcomes: Outcomes) -> str:
+    """Why a mode has no state to compare, from its first phase that has none."""
+    for fingerprint in mode.path:
+        match outcomes.get(fingerprint):
+            case Failed(error=error):
+                return f"a phase failed: {error}"
+            case Cancelled():
+                return "cancelled"
+            case Capped(reason=reason):
+                return reason
+            case Blocked() | NotNeeded():
+                continue
+            case None:
+                return "it was not run"
+    return "a phase that it starts from has no state"
+
+
+def slice_boundaries(plan: Plan, *modes: PlannedMode) -> tuple[date, ...]:
+    """The days inside the window at which a phase of these modes starts or ends."""
+    windows = [plan.nodes[step].window for mode in modes for step in mode.path]
+    inside = plan.request.window
+    days = {day for window in windows for day in (window.start, window.end)}
+    return tuple(sorted(day for day in days if inside.start < day < inside.end))
+
+
+def _repeated(warehouse: Warehouse, table: TableName | None, columns: Sequence[str]) -> int:
+    """How many combinations of `columns` stand in the table more than once."""
+    if table is None:
+        return 0
+    listed = ", ".join(quoted(column) for column in columns)
+    sql = f"SELECT COUNT(*) AS n FROM (SELECT 1 FROM {table.sql} GROUP BY {listed} HAVING COUNT(*) > 1)"
+    return int(warehouse.query(Statement(sql=sql)).rows[0]["n"])

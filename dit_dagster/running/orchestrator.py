@@ -1,0 +1,348 @@
+"""Obey the decisions: run what must run, as much at once as allowed, and account for every phase.
+
+Every phase gets exactly one outcome. A failure blocks only what descends from it. A fingerprint is computed once,
+whoever asks: the registry's claim goes to one, the others give their slot back, wait, and take over its result.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from pathlib import Path
+
+from dit_dagster.errors import DitError, InfrastructureError, Interrupted, StateInvalid
+from dit_dagster.model.identity import Fingerprint, TableName
+from dit_dagster.model.outcome import (
+    Blocked,
+    Cancelled,
+    Failed,
+    NotNeeded,
+    PhaseOutcome,
+    Ran,
+    Reused,
+    record_of,
+)
+from dit_dagster.model.state import PhaseRecord
+from dit_dagster.planning import decision
+from dit_dagster.planning.plan import Node, Plan
+from dit_dagster.ports import Checkout, Claim, Environment, Event, Held
+from dit_dagster.running.names import state_prefix
+from dit_dagster.running.phase import Attempt, Committable, attempt_phase, compared_role
+from dit_dagster.running.sources import Inputs
+from dit_dagster.running.workplace import Note, Watch, Workplace
+
+_WAIT_SECONDS = 1.0
+
+
+class Stop:
+    """Asked once, from a signal handler or another thread; obeyed by everything that runs."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self.signal: int | None = None
+
+    def ask(self, signal: int) -> None:
+        self.signal = self.signal or signal
+        self._event.set()
+
+    def __call__(self) -> bool:
+        return self._event.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        return self._event.wait(seconds)
+
+
+class Slots:
+    """At most `limit` at a time; `peak` is the most that were ever taken at once."""
+
+    def __init__(self, limit: int) -> None:
+        self._free = threading.Semaphore(limit)
+        self._lock = threading.Lock()
+        self._taken = 0
+        self.peak = 0
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[None]:
+        with self._free:
+            with self._lock:
+                self._taken += 1
+                self.peak = max(self.peak, self._taken)
+            try:
+                yield
+            finally:
+                with self._lock:
+                    self._taken -= 1
+
+
+class Orchestrator:
+    """Executes the nodes of one plan. One instance per run."""
+
+    def __init__(
+        self,
+        *,
+        plan: Plan,
+        decisions: Mapping[Fingerprint, decision.Decision],
+        run_id: str,
+        workplace: Workplace,
+        stop: Stop,
+        watch: Watch,
+    ) -> None:
+        self._plan = plan
+        self._decisions = decisions
+        self._run_id = run_id
+        self._workplace = workplace
+        self._stop = stop
+        self._watch = watch
+        self._slots = Slots(plan.request.jobs)
+        self._inputs = Inputs(plan, workplace.warehouse, workplace.dataset)
+        self._claims: set[Claim] = set()
+        self._building = threading.Lock()
+        self._built: tuple[Checkout, Environment] | None = None
+        self._numbers = {fingerprint: number for number, fingerprint in enumerate(plan.nodes, 1)}
+
+    @property
+    def peak_parallel(self) -> int:
+        return self._slots.peak
+
+    def execute(self, wanted: frozenset[Fingerprint]) -> Mapping[Fingerprint, PhaseOutcome]:
+        """An outcome for each of `wanted`, in the plan's order."""
+        outcomes: dict[Fingerprint, PhaseOutcome] = {}
+        waiting = [fingerprint for fingerprint in self._plan.nodes if fingerprint in wanted]
+        with self._beating(), ThreadPoolExecutor(max_workers=max(len(waiting), 1)) as pool:
+            under_way: dict[Future[PhaseOutcome], Fingerprint] = {}
+            while waiting or under_way:
+                for fingerprint in [name for name in waiting if self._ready(name, outcomes)]:
+                    waiting.remove(fingerprint)
+                    settled = self._without_work(fingerprint, outcomes)
+                    if settled is not None:
+                        outcomes[fingerprint] = settled
+                    else:
+                        under_way[pool.submit(self._work, fingerprint, dict(outcomes))] = fingerprint
+                done, _ = wait(under_way, timeout=0.2, return_when=FIRST_COMPLETED)
+                for future in done:
+                    outcomes[under_way.pop(future)] = future.result()
+        return {fingerprint: outcomes[fingerprint] for fingerprint in self._plan.nodes if fingerprint in outcomes}
+
+    def _ready(self, fingerprint: Fingerprint, outcomes: Mapping[Fingerprint, PhaseOutcome]) -> bool:
+        return all(parent in outcomes for parent in self._plan.nodes[fingerprint].parents)
+
+    def _without_work(
+        self, fingerprint: Fingerprint, outcomes: Mapping[Fingerprint, PhaseOutcome]
+    ) -> PhaseOutcome | None:
+        """The outcome of a node that needs no work, or None."""
+        decided = self._decisions[fingerprint]
+        match decided:
+            case decision.Reuse():
+                self._tell("reused", fingerprint)
+                return Reused(record=decided.record)
+            case decision.NotNeeded():
+                return NotNeeded(record=decided.record)
+        for parent in self._plan.nodes[fingerprint].parents:
+            if record_of(outcomes[parent]) is None:
+                self._tell("blocked", fingerprint)
+                return Cancelled() if isinstance(outcomes[parent], Cancelled) else Blocked(by=parent)
+        return Cancelled() if self._stop() else None
+
+    def _work(self, fingerprint: Fingerprint, outcomes: Mapping[Fingerprint, PhaseOutcome]) -> PhaseOutcome:
+        """Claim and run, or wait for whoever has the claim. Never raises: a thread's error is the phase's."""
+        node = self._plan.nodes[fingerprint]
+        started = time.monotonic()
+        waited = False
+        while not self._stop():
+            try:
+                with self._slots.one():
+                    if self._stop():
+                        break
+                    claimed = self._claim(node)
+                    if isinstance(claimed, Claim):
+                        return self._run(node, claimed, outcomes)
+                adopted = claimed if isinstance(claimed, Reused) else self._result_elsewhere(node)
+                if adopted is not None:
+                    self._tell("reused" if isinstance(adopted, Reused) else "failed", fingerprint)
+                    return adopted
+                if isinstance(claimed, Held) and not waited:
+                    waited = True
+                    self._tell("waiting", fingerprint, f"run {claimed.run_id} is computing it; waiting")
+            except DitError as error:
+                self._tell("failed", fingerprint, str(error))
+                return Failed(error=str(error), log=None, seconds=time.monotonic() - started)
+            self._stop.wait(_WAIT_SECONDS)
+        return Cancelled()
+
+    def _claim(self, node: Node) -> Claim | Held | Reused:
+        """The claim, if nobody has it and nobody committed in the meantime."""
+        registry = self._workplace.registry
+        claim = registry.claim(node.fingerprint, run_id=self._run_id, pipeline=self._plan.request.pipeline.name)
+        if isinstance(claim, Held):
+            return claim
+        newer = self._committed_since_planned(node)
+        if newer is not None:
+            registry.release(claim)
+            return Reused(record=newer, adopted=True)
+        self._claims.add(claim)
+        return claim
+
+    def _committed_since_planned(self, node: Node) -> PhaseRecord | None:
+        """A record that another run committed after this one had decided to run the phase."""
+        decided = self._decisions[node.fingerprint]
+        known = decided.known_epoch if isinstance(decided, decision.Run) else -1
+        events = self._workplace.registry.of_fingerprints(["committed"], [node.fingerprint])
+        records = [PhaseRecord.from_json(event.payload) for event in events]
+        newer = [record for record in records if record.epoch > known]
+        return newer[-1] if newer else None
+
+    def _result_elsewhere(self, node: Node) -> PhaseOutcome | None:
+        """What the holder of the claim has come to in the meantime, if it has."""
+        newer = self._committed_since_planned(node)
+        return Reused(record=newer, adopted=True) if newer is not None else None
+
+    def _run(self, node: Node, claim: Claim, outcomes: Mapping[Fingerprint, PhaseOutcome]) -> PhaseOutcome:
+        """Run a claimed phase and commit it; whatever happens, the claim is given back and nothing half-done stays."""
+        started = time.monotonic()
+        mode, index = node.position
+        identity = {"fingerprint": node.fingerprint, "run": self._run_id, "generation": claim.generation}
+        prefix = state_prefix(self._plan.request, mode, index, identity)
+        log = self._workplace.logs / self._run_id / f"{self._numbers[node.fingerprint]:03d}-{mode}-{index}.log"
+        self._tell("started", node.fingerprint)
+        outcome: PhaseOutcome
+        try:
+            self._record("started", node, {"prefix": prefix, "generation": claim.generation})
+            done = self._attempt(node, claim, prefix, outcomes, log)
+            outcome = self._commit(node, claim, done, time.monotonic() - started)
+        except Interrupted:
+            outcome = Cancelled()
+        except DitError as error:
+            outcome = Failed(error=str(error), log=str(log), seconds=time.monotonic() - started)
+        except Exception as error:  # noqa: BLE001  # the siblings go on; the report shows what happened
+            _append(log, traceback.format_exc())
+            what = f"internal error: {type(error).__name__}: {error}"
+            outcome = Failed(error=what, log=str(log), seconds=time.monotonic() - started)
+        self._claims.discard(claim)
+        self._wind_up(node, claim, prefix, outcome)
+        return outcome
+
+    def _attempt(
+        self, node: Node, claim: Claim, prefix: str, outcomes: Mapping[Fingerprint, PhaseOutcome], log: Path
+    ) -> Committable:
+        checkout, environment = self._environment()
+        parent = record_of(outcomes[node.parent]) if node.parent is not None else None
+        sources, touched = self._inputs.tables(node, self._reference_tables(node, outcomes))
+        attempt = Attempt(
+            plan=self._plan,
+            node=node,
+            run_id=self._run_id,
+            prefix=prefix,
+            epoch=claim.epoch,
+            parent=parent,
+            sources=sources,
+            touched=touched,
+            checkout=checkout,
+            environment=environment,
+        )
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8", buffering=1) as file:
+
+            def line(text: str) -> None:
+                file.write(f"{text}\n")
+                self._tell("line", node.fingerprint, text)
+
+            return attempt_phase(attempt, self._workplace, line=line, stopped=self._stop)
+
+    def _reference_tables(self, node: Node, outcomes: Mapping[Fingerprint, PhaseOutcome]) -> Mapping[str, TableName]:
+        record = record_of(outcomes[node.reference]) if node.reference is not None else None
+        if record is None:
+            return {}
+        outputs = self._plan.request.pipeline.outputs
+        found = {name: record.table(compared_role(name, output)) for name, output in outputs.items()}
+        return {name: table for name, table in found.items() if table is not None}
+
+    def _environment(self) -> tuple[Checkout, Environment]:
+        """The commit's files and environment, built by the first phase that needs them."""
+        with self._building:
+            if self._built is None:
+                checkout = self._workplace.code.checkout(self._plan.request.commit, self._plan.code.tree)
+                identity = self._workplace.environments.identity(checkout)
+                if identity != self._plan.code.environment:
+                    raise InfrastructureError(
+                        f"the environment of {checkout.commit} is {identity}, planned was "
+                        f"{self._plan.code.environment}; run again"
+                    )
+                self._watch(Note(text="preparing the commit's environment"))
+                self._built = (checkout, self._workplace.environments.ensure(checkout))
+            return self._built
+
+    def _commit(self, node: Node, claim: Claim, done: Committable, seconds: float) -> PhaseOutcome:
+        """Record the state, unless somebody took the claim over and committed first: then theirs is the state."""
+        record = self._event("committed", node, done.record.to_json())
+        also = [
+            self._event("digest", node, {"output": name, "prefix": done.record.prefix, "digest": taken.to_json()})
+            for name, taken in done.digests.items()
+        ]
+        if self._workplace.registry.commit(claim, record, also):
+            return Ran(record=done.record, seconds=seconds)
+        theirs = self._committed_since_planned(node)
+        if theirs is None:
+            raise StateInvalid(f"phase {node.fingerprint[:12]} was taken over by another run; run again")
+        return Reused(record=theirs, adopted=True)
+
+    def _wind_up(self, node: Node, claim: Claim, prefix: str, outcome: PhaseOutcome) -> None:
+        """Say how it ended, drop what was not committed, give the claim back. Errors here change no outcome."""
+        detail = outcome.error if isinstance(outcome, Failed) else ""
+        self._tell(
+            {"Ran": "committed"}.get(type(outcome).__name__, type(outcome).__name__.lower()), node.fingerprint, detail
+        )
+        with contextlib.suppress(DitError):
+            if not isinstance(outcome, Ran):
+                for table in self._workplace.warehouse.tables(self._workplace.dataset, f"{prefix}__"):
+                    self._workplace.warehouse.drop(table)
+            if isinstance(outcome, Failed):
+                self._record("failed", node, {"error": outcome.error, "seconds": round(outcome.seconds, 3)})
+            elif isinstance(outcome, Cancelled):
+                self._record("cancelled", node, {})
+        with contextlib.suppress(DitError):
+            self._workplace.registry.release(claim)
+
+    @contextlib.contextmanager
+    def _beating(self) -> Iterator[None]:
+        """Tell the registry, as long as the block runs, that the holder of our claims is alive."""
+        over = threading.Event()
+
+        def beat() -> None:
+            while not over.wait(self._workplace.registry.patience / 4):
+                with contextlib.suppress(DitError):
+                    self._workplace.registry.beat(tuple(self._claims))
+
+        thread = threading.Thread(target=beat, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+    def _event(self, kind: str, node: Node, payload: Mapping[str, object]) -> Event:
+        mode, index = node.position
+        return Event(
+            kind=kind,
+            run_id=self._run_id,
+            pipeline=self._plan.request.pipeline.name,
+            fingerprint=node.fingerprint,
+            payload={"mode": mode, "index": index, **payload},
+        )
+
+    def _record(self, kind: str, node: Node, payload: Mapping[str, object]) -> None:
+        self._workplace.registry.append([self._event(kind, node, payload)])
+
+    def _tell(self, kind: str, fingerprint: Fingerprint, text: str = "") -> None:
+        self._watch(Note(kind=kind, fingerprint=fingerprint, text=text))
+
+
+def _append(log: Path, text: str) -> None:
+    with contextlib.suppress(OSError):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as file:
+            file.write(text)

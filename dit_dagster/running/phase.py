@@ -1,0 +1,278 @@
+"""One phase, from its parent's state to a state of its own.
+
+A zero-copy clone of the parent's tables under a prefix that only this attempt has; the steps, one after another; then
+everything under the prefix is taken down as the state, with a comparison digest of each output.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import string
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import sqlglot
+from sqlglot import exp
+
+from dit_dagster.comparing import Digest, digest
+from dit_dagster.errors import BadDeclaration, Interrupted, StateInvalid, StepFailed, Uncomparable
+from dit_dagster.model.identity import TableName
+from dit_dagster.model.pipeline import Output, Pipeline, Step
+from dit_dagster.model.state import PhaseRecord, StateTable, Touched
+from dit_dagster.planning.fingerprint import SCHEMA_VERSION, step_window
+from dit_dagster.planning.plan import Node, Plan
+from dit_dagster.ports import Checkout, Environment, Invocation, TableFacts, Warehouse
+from dit_dagster.running.names import state_table
+from dit_dagster.running.workplace import Workplace
+
+_BUFFER_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One try at one phase. `sources` are the tables that stand for the pipeline's sources in it."""
+
+    plan: Plan
+    node: Node
+    run_id: str
+    prefix: str
+    epoch: int
+    parent: PhaseRecord | None
+    sources: Mapping[str, TableName]
+    touched: tuple[Touched, ...]
+    checkout: Checkout
+    environment: Environment
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committable:
+    """A finished attempt: what the registry will record if this attempt is the one that commits."""
+
+    record: PhaseRecord
+    digests: Mapping[str, Digest]
+
+
+def attempt_phase(
+    attempt: Attempt, workplace: Workplace, *, line: Callable[[str], None], stopped: Callable[[], bool]
+) -> Committable:
+    """Run the attempt to its end. Raises DitError; then its tables are the caller's to drop."""
+    started = time.monotonic()
+    if attempt.parent is not None:
+        _clone_state(attempt, workplace)
+    for step in attempt.plan.request.pipeline.steps:
+        _run_step(attempt, step, workplace, line, stopped)
+    facts = _settled(attempt, workplace, stopped)
+    tables = tuple(_state_table(found, attempt.prefix) for found in facts.values())
+    check_outputs(attempt.plan.request.pipeline, tables, facts)
+    digests = _digests(attempt, tables, workplace.warehouse)
+    mode, index = attempt.node.position
+    record = PhaseRecord(
+        fingerprint=attempt.node.fingerprint,
+        run_id=attempt.run_id,
+        pipeline=attempt.plan.request.pipeline.name,
+        commit=attempt.plan.request.commit,
+        mode=mode,
+        index=index,
+        prefix=attempt.prefix,
+        epoch=attempt.epoch,
+        tables=tables,
+        inputs=attempt.node.inputs.to_json(),
+        seconds=round(time.monotonic() - started, 3),
+        schema_version=SCHEMA_VERSION,
+        touched=attempt.touched,
+    )
+    return Committable(record=record, digests=digests)
+
+
+def compared_role(name: str, output: Output) -> str:
+    """The role of the table or view that is compared for an output."""
+    return name if output.view is None else output.view.format(table=name)
+
+
+def _clone_state(attempt: Attempt, workplace: Workplace) -> None:
+    """Clone the parent's tables; then its views, rewritten to the clones."""
+    assert attempt.parent is not None  # noqa: S101  # the caller asked
+    clones = {
+        table.name: workplace.dataset.table(state_table(attempt.prefix, table.role)) for table in attempt.parent.tables
+    }
+    views = [table for table in attempt.parent.tables if table.kind == "VIEW"]
+    for table in attempt.parent.tables:
+        if table.kind != "VIEW":
+            workplace.warehouse.clone(table.name, clones[table.name])
+    facts = workplace.warehouse.facts([view.name for view in views])
+    for view in views:
+        if view.name not in facts:
+            raise StateInvalid(f"{view.name}: a view of the state to start from is gone; run again")
+        sql = rewritten(facts[view.name].view_sql or "", clones, workplace.warehouse.project, view.name)
+        workplace.warehouse.create_view(clones[view.name], sql)
+
+
+def rewritten(sql: str, clones: Mapping[TableName, TableName], project: str, view: TableName) -> str:
+    """The view's SQL over the clones. StateInvalid if it reads anything outside its state."""
+    tree = sqlglot.parse_one(sql, read="bigquery")
+    names = {common.alias_or_name for common in tree.find_all(exp.CTE)}
+    for table in tree.find_all(exp.Table):
+        if not table.db and table.name in names:
+            continue
+        known = TableName.parse(".".join(part.name for part in table.parts), project=project)
+        if known not in clones:
+            raise StateInvalid(
+                f"view {view.table} reads {known}, which is not part of its state; "
+                "a pipeline's views may read only tables that the pipeline was told to write"
+            )
+        clone = clones[known]
+        table.set("catalog", exp.to_identifier(clone.project, quoted=True))
+        table.set("db", exp.to_identifier(clone.dataset, quoted=True))
+        table.set("this", exp.to_identifier(clone.table, quoted=True))
+    return tree.sql(dialect="bigquery")
+
+
+def _run_step(
+    attempt: Attempt,
+    step: Step,
+    workplace: Workplace,
+    line: Callable[[str], None],
+    stopped: Callable[[], bool],
+) -> None:
+    invocation = _invocation(attempt, step, workplace)
+    line(f"$ {shlex.join(invocation.arguments)}")
+    last: list[str] = []
+
+    def keep(text: str) -> None:
+        last[:] = [*last[-2:], text]
+        line(text)
+
+    ended = workplace.runner.run(invocation, line=keep, stopped=stopped)
+    line(f"# {step.name}: exit {ended.code} after {ended.seconds:.1f} s")
+    if stopped():
+        raise Interrupted(15)
+    if ended.code != 0:
+        said = f": {' / '.join(text.strip() for text in last if text.strip())[:300]}" if last else ""
+        raise StepFailed(f"step {step.name!r} over {attempt.node.window} ended with exit code {ended.code}{said}")
+
+
+def _invocation(attempt: Attempt, step: Step, workplace: Workplace) -> Invocation:
+    values = placeholders(attempt, step, workplace)
+    request = attempt.plan.request
+    labels = {"dit_run": attempt.run_id, "dit_experiment": request.experiment, "dit_pipeline": request.pipeline.name}
+    labelled = [part.format(key=key, value=value) for key, value in labels.items() for part in step.labels]
+    binaries = ":".join(str(directory) for directory in attempt.environment.binaries)
+    variables = {
+        **workplace.variables,
+        "PATH": f"{binaries}:{workplace.variables.get('PATH', '/usr/bin:/bin')}",
+        "VIRTUAL_ENV": str(attempt.environment.directory),
+        **{name: fill(value, values) for name, value in step.environment.items()},
+    }
+    arguments = (*(fill(part, values) for part in step.command), *labelled)
+    program = _program(arguments[0], attempt.environment)
+    return Invocation(
+        arguments=(program, *arguments[1:]),
+        directory=attempt.checkout.directory,
+        variables=variables,
+        redacted=frozenset(step.environment),
+    )
+
+
+def _program(name: str, environment: Environment) -> str:
+    """The program of the environment if it has one of that name: PATH of the parent is not searched first."""
+    candidates = (directory / name for directory in environment.binaries)
+    return next((str(candidate) for candidate in candidates if candidate.exists()), name)
+
+
+def placeholders(attempt: Attempt, step: Step, workplace: Workplace) -> Mapping[str, str]:
+    """What a step's command may refer to, filled in for this phase."""
+    request = attempt.plan.request
+    window = step_window(step, attempt.node.window, request.window)
+    end = window.end - timedelta(days=1) if step.dates == "inclusive" else window.end
+    tables = {
+        f"table.{role}": str(workplace.dataset.table(state_table(attempt.prefix, role)))
+        for role in request.pipeline.tables
+    }
+    return {
+        "start": window.start.isoformat(),
+        "end": end.isoformat(),
+        "project": workplace.warehouse.project,
+        "dataset": str(workplace.dataset),
+        "prefix": f"{attempt.prefix}__",
+        **{f"source.{name}": str(table) for name, table in attempt.sources.items()},
+        **{f"parameter.{name}": str(value) for name, value in request.pipeline.parameters.items()},
+        **tables,
+    }
+
+
+class _Filler(string.Formatter):
+    """Takes `{table.gaps}` as one name, where str.format would look for an attribute."""
+
+    def get_field(self, field_name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[Any, str]:  # noqa: ARG002
+        return kwargs[field_name], field_name
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """A part of a command with its placeholders filled in. The declaration was validated: none is unknown."""
+    return _Filler().vformat(template, (), values)
+
+
+def _settled(attempt: Attempt, workplace: Workplace, stopped: Callable[[], bool]) -> Mapping[TableName, TableFacts]:
+    """Everything under the attempt's prefix, once no table has rows in a streaming buffer."""
+    deadline = time.monotonic() + _BUFFER_SECONDS
+    while True:
+        names = workplace.warehouse.tables(workplace.dataset, f"{attempt.prefix}__")
+        facts = workplace.warehouse.facts(names)
+        buffered = [name.table for name, found in facts.items() if found.buffered]
+        if not buffered:
+            return facts
+        if stopped():
+            raise Interrupted(15)
+        if time.monotonic() > deadline:
+            raise StateInvalid(
+                f"{buffered[0]} still has rows in its streaming buffer after {_BUFFER_SECONDS:.0f} s; "
+                "a table with such rows cannot be cloned: write with load jobs or DML"
+            )
+        time.sleep(1.0)
+
+
+def _state_table(facts: TableFacts, prefix: str) -> StateTable:
+    return StateTable(
+        name=facts.name,
+        role=facts.name.table.removeprefix(f"{prefix}__"),
+        kind=facts.kind,
+        rows=facts.rows,
+        created=facts.created.isoformat(),
+        etag=facts.etag,
+    )
+
+
+def check_outputs(pipeline: Pipeline, tables: Sequence[StateTable], facts: Mapping[TableName, TableFacts]) -> None:
+    """Every declared output is there, and has the columns that its declaration speaks of."""
+    by_role = {table.role: table.name for table in tables}
+    for name, output in pipeline.outputs.items():
+        role = compared_role(name, output)
+        if role not in by_role:
+            there = ", ".join(sorted(by_role)) or "nothing"
+            raise StateInvalid(f"output {name!r}: the pipeline did not write {role}; under its prefix there is {there}")
+        columns = {field.name for field in facts[by_role[role]].schema}
+        spoken_of = {
+            **dict.fromkeys(output.keys, "keys"),
+            **({output.day: "day"} if output.day else {}),
+            **({output.span.start: "span", output.span.end: "span"} if output.span else {}),
+        }
+        for column, field in spoken_of.items():
+            if column not in columns:
+                raise BadDeclaration(
+                    f"{pipeline.name}: outputs.{name}.{field}: {column!r} is not a column of {role}; "
+                    f"it has {', '.join(sorted(columns))}"
+                )
+
+
+def _digests(attempt: Attempt, tables: Sequence[StateTable], warehouse: Warehouse) -> Mapping[str, Digest]:
+    """A comparison digest of each output that can have one; the comparison says why of the others."""
+    by_role = {table.role: table.name for table in tables}
+    found: dict[str, Digest] = {}
+    for name, output in attempt.plan.request.pipeline.outputs.items():
+        with contextlib.suppress(Uncomparable):
+            found[name], _ = digest(warehouse, by_role[compared_role(name, output)], output.policy)
+    return found

@@ -1,0 +1,304 @@
+"""A run, from request to report: prospect, open, execute, judge, close.
+
+Each part stands alone, so that one process can do them all (`dit run`) and several can share them (the Dagster job:
+one step opens, one step per mode executes, one check per pair judges). They share the registry and nothing else.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from dit_dagster.errors import DitError, InfrastructureError, UnknownName
+from dit_dagster.model.experiment import CodeIdentity, Request, SourceIdentity
+from dit_dagster.model.identity import Commit, ExperimentId, Fingerprint, TableName, Tree
+from dit_dagster.model.outcome import Cancelled, Failed, PhaseOutcome, Ran, Reused
+from dit_dagster.model.pipeline import Pipeline
+from dit_dagster.model.state import PhaseRecord
+from dit_dagster.model.verdict import Outcome, combined
+from dit_dagster.model.window import Window
+from dit_dagster.planning.decision import Decision, Known, KnownState, NotNeeded, Reason, Reuse, Run, decide
+from dit_dagster.planning.plan import NoPair, Pair, Plan, make_plan
+from dit_dagster.ports import Event
+from dit_dagster.running.judging import Comparison, Judge
+from dit_dagster.running.orchestrator import Orchestrator, Stop
+from dit_dagster.running.sources import DayCounts, count_days, days_with_rows, identify, refuse_empty_windows
+from dit_dagster.running.workplace import Note, Watch, Workplace, silence
+
+_PREDECESSORS = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prospect:
+    """What a run would do: `dit explain` prints it, `dit run` does it."""
+
+    plan: Plan
+    decisions: Mapping[Fingerprint, Decision]
+    counts: DayCounts = field(repr=False)
+
+    @property
+    def expected_days(self) -> tuple[date, ...]:
+        return days_with_rows(self.counts, self.plan.request.window)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a run came to. `signal` is what stopped it, if something did."""
+
+    run_id: str
+    prospect: Prospect
+    outcomes: Mapping[Fingerprint, PhaseOutcome]
+    comparisons: tuple[Comparison, ...]
+    peak_parallel: int
+    seconds: float
+    signal: int | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        """A verdict that fails comes first, then a phase that failed, then what is inconclusive."""
+        of_phases = [Outcome.ERROR for one in self.outcomes.values() if isinstance(one, Failed)]
+        return combined([*(comparison.outcome for comparison in self.comparisons), *of_phases])
+
+    @property
+    def executed(self) -> tuple[Fingerprint, ...]:
+        return tuple(name for name, outcome in self.outcomes.items() if isinstance(outcome, Ran))
+
+    @property
+    def reused(self) -> tuple[Fingerprint, ...]:
+        return tuple(name for name, outcome in self.outcomes.items() if isinstance(outcome, Reused))
+
+
+def identify_code(pipeline: Pipeline, commit: Commit, workplace: Workplace) -> CodeIdentity:
+    """The tree and the environment that a commit stands for."""
+    tree = workplace.code.tree(commit, pipeline.code.paths)
+    checkout = workplace.code.checkout(commit, tree)
+    return CodeIdentity(tree=tree, environment=workplace.environments.identity(checkout))
+
+
+def prospect(request: Request, workplace: Workplace, *, run_id: str | None = None) -> Prospect:
+    """Plan and decide. Reads only, unless a `run_id` lets it record how many rows the sources have per day."""
+    code = identify_code(request.pipeline, request.commit, workplace)
+    sources = identify(workplace.warehouse, request.pipeline)
+    plan = make_plan(request, code, sources)
+    counts = count_days(workplace.warehouse, workplace.registry, request.pipeline, sources, request.window, run_id)
+    refuse_empty_windows(plan, counts)
+    return Prospect(plan=plan, decisions=decide(plan, gather(plan, workplace)), counts=counts)
+
+
+def gather(plan: Plan, workplace: Workplace) -> Known:
+    """The evidence for a plan: committed records, their tables as they are now, and predecessors."""
+    events = workplace.registry.of_fingerprints(["committed"], list(plan.nodes))
+    records = {record.fingerprint: record for event in events if (record := _record(event)) is not None}
+    tables = [table.name for record in records.values() for table in record.tables]
+    facts = workplace.warehouse.facts(tables)
+    states = {
+        name: KnownState(record=record, facts={t.name: facts[t.name] for t in record.tables if t.name in facts})
+        for name, record in records.items()
+    }
+    return Known(states=states, predecessors=_predecessors(plan, records, workplace))
+
+
+def _predecessors(
+    plan: Plan, records: Mapping[Fingerprint, PhaseRecord], workplace: Workplace
+) -> Mapping[tuple[str, int], PhaseRecord]:
+    """The latest record at each mode and place; asked for only when a phase is unknown."""
+    if all(name in records for name in plan.nodes):
+        return {}
+    found: dict[tuple[str, int], PhaseRecord] = {}
+    for event in workplace.registry.of_pipeline("committed", plan.request.pipeline.name, _PREDECESSORS):
+        record = _record(event)
+        if record is not None:
+            found.setdefault((record.mode, record.index), record)
+    return found
+
+
+def _record(event: Event) -> PhaseRecord | None:
+    """A record as it was written; one that cannot be read counts as none."""
+    try:
+        return PhaseRecord.from_json(event.payload)
+    except (KeyError, TypeError, ValueError, DitError):
+        return None
+
+
+def open_run(prospect_: Prospect, workplace: Workplace, run_id: str) -> None:
+    """Write the run's row: before any work."""
+    plan = prospect_.plan
+    payload = {
+        **request_json(plan.request),
+        "code": plan.code.to_json(),
+        "sources": {name: identity.to_json() for name, identity in plan.sources.items()},
+        "plan": plan.hash,
+        "decisions": {name: _decision_json(decided) for name, decided in prospect_.decisions.items()},
+        "days": {name: {day.isoformat(): n for day, n in days.items()} for name, days in prospect_.counts.items()},
+    }
+    workplace.registry.append(
+        [Event(kind="run_planned", run_id=run_id, pipeline=plan.request.pipeline.name, payload=payload)]
+    )
+
+
+def reopen_run(pipeline: Pipeline, run_id: str, workplace: Workplace) -> Prospect:
+    """The prospect of a run that another process opened: the same plan, or an error."""
+    planned = next((event for event in workplace.registry.of_run(run_id) if event.kind == "run_planned"), None)
+    if planned is None:
+        raise UnknownName(f"no run {run_id!r} in the registry; 'dit runs' lists those there are")
+    payload = planned.payload
+    code = CodeIdentity(tree=Tree(payload["code"]["tree"]), environment=payload["code"]["environment"])
+    sources = {name: _source_identity(identity) for name, identity in payload["sources"].items()}
+    plan = make_plan(request_from_json(pipeline, payload), code, sources)
+    if plan.hash != payload["plan"]:
+        raise InfrastructureError(
+            f"the declaration of {pipeline.name} changed while run {run_id} was under way; run again"
+        )
+    counts = {name: {date.fromisoformat(day): n for day, n in days.items()} for name, days in payload["days"].items()}
+    return Prospect(plan=plan, decisions=_decisions(plan, payload["decisions"], workplace), counts=counts)
+
+
+def execute(
+    prospect_: Prospect,
+    workplace: Workplace,
+    run_id: str,
+    *,
+    modes: tuple[str, ...],
+    stop: Stop,
+    watch: Watch,
+) -> tuple[Mapping[Fingerprint, PhaseOutcome], int]:
+    """Bring these modes to their states. Returns an outcome per phase, and the most phases that ran at once."""
+    orchestrator = Orchestrator(
+        plan=prospect_.plan,
+        decisions=prospect_.decisions,
+        run_id=run_id,
+        workplace=workplace,
+        stop=stop,
+        watch=watch,
+    )
+    outcomes = orchestrator.execute(prospect_.plan.nodes_of(modes))
+    _record_reuse(prospect_.plan, outcomes, workplace, run_id)
+    return outcomes, orchestrator.peak_parallel
+
+
+def judge(
+    prospect_: Prospect,
+    workplace: Workplace,
+    run_id: str,
+    outcomes: Mapping[Fingerprint, PhaseOutcome],
+    pairs: Sequence[Pair | NoPair] | None = None,
+) -> tuple[Comparison, ...]:
+    """The verdict on each pair."""
+    judging = Judge(plan=prospect_.plan, workplace=workplace, run_id=run_id, expected_days=prospect_.expected_days)
+    return judging.pairs(outcomes, pairs)
+
+
+def run(
+    request: Request, workplace: Workplace, run_id: str, *, stop: Stop | None = None, watch: Watch = silence
+) -> Report:
+    """All of it in this process. UsageError before any side effect; whatever fails later is in the report."""
+    started = time.monotonic()
+    stop = stop or Stop()
+    watch(Note(text="planning", kind="stage"))
+    ahead = prospect(request, workplace, run_id=run_id)
+    open_run(ahead, workplace, run_id)
+    watch(Note(text="running", kind="stage"))
+    outcomes, peak = execute(ahead, workplace, run_id, modes=request.modes, stop=stop, watch=watch)
+    watch(Note(text="comparing", kind="stage"))
+    return Report(
+        run_id=run_id,
+        prospect=ahead,
+        outcomes=outcomes,
+        comparisons=judge(ahead, workplace, run_id, outcomes),
+        peak_parallel=peak,
+        seconds=time.monotonic() - started,
+        signal=stop.signal if any(isinstance(one, Cancelled) for one in outcomes.values()) else None,
+    )
+
+
+def close_run(pipeline: str, run_id: str, workplace: Workplace, report: Mapping[str, Any]) -> None:
+    """Record the report as the run's end."""
+    workplace.registry.append([Event(kind="run_finished", run_id=run_id, pipeline=pipeline, payload=report)])
+
+
+def _record_reuse(plan: Plan, outcomes: Mapping[Fingerprint, PhaseOutcome], workplace: Workplace, run_id: str) -> None:
+    """A reuse is recorded as a consumer of the state; it never writes a result."""
+    events = [
+        Event(
+            kind="reused",
+            run_id=run_id,
+            pipeline=plan.request.pipeline.name,
+            fingerprint=name,
+            payload={
+                "mode": plan.nodes[name].position[0],
+                "index": plan.nodes[name].position[1],
+                "of_run": outcome.record.run_id,
+                "prefix": outcome.record.prefix,
+            },
+        )
+        for name, outcome in outcomes.items()
+        if isinstance(outcome, Reused)
+    ]
+    workplace.registry.append(events)
+
+
+def request_json(request: Request) -> dict[str, Any]:
+    """A request as the registry keeps it, for `--like` and for the steps of a job."""
+    return {
+        "pipeline": request.pipeline.name,
+        "commit": str(request.commit),
+        "experiment_id": str(request.experiment),
+        "modes": list(request.modes),
+        "window": [request.window.start.isoformat(), request.window.end.isoformat()],
+        "tail": request.tail,
+        "lookback": request.lookback,
+        "jobs": request.jobs,
+        "force": request.force,
+    }
+
+
+def request_from_json(pipeline: Pipeline, value: Mapping[str, Any]) -> Request:
+    """The inverse of `request_json`, against the pipeline as it is declared now."""
+    start, end = (date.fromisoformat(day) for day in value["window"])
+    return Request(
+        pipeline=pipeline,
+        commit=Commit(value["commit"]),
+        experiment=ExperimentId(value["experiment_id"]),
+        modes=tuple(value["modes"]),
+        window=Window(start, end),
+        tail=value["tail"],
+        lookback=value["lookback"],
+        jobs=value["jobs"],
+        force=value["force"],
+    )
+
+
+def _decision_json(decided: Decision) -> dict[str, Any]:
+    match decided:
+        case Run():
+            reasons = [[reason.kind, reason.detail] for reason in decided.reasons]
+            return {"decision": "run", "reasons": reasons, "known_epoch": decided.known_epoch}
+        case Reuse():
+            return {"decision": "reuse", "prefix": decided.record.prefix}
+        case NotNeeded():
+            return {"decision": "not needed", "prefix": decided.record.prefix if decided.record else None}
+
+
+def _decisions(
+    plan: Plan, recorded: Mapping[str, Mapping[str, Any]], workplace: Workplace
+) -> Mapping[Fingerprint, Decision]:
+    events = workplace.registry.of_fingerprints(["committed"], list(plan.nodes))
+    records = {record.prefix: record for event in events if (record := _record(event)) is not None}
+    decisions: dict[Fingerprint, Decision] = {}
+    for name in plan.nodes:
+        value = recorded[name]
+        if value["decision"] == "run":
+            reasons = tuple(Reason(kind=kind, detail=detail) for kind, detail in value["reasons"])
+            decisions[name] = Run(reasons=reasons, known_epoch=value["known_epoch"])
+        elif value["decision"] == "reuse":
+            decisions[name] = Reuse(record=records[value["prefix"]])
+        else:
+            decisions[name] = NotNeeded(record=records.get(value["prefix"] or ""))
+    return decisions
+
+
+def _source_identity(value: Mapping[str, Any]) -> SourceIdentity:
+    return SourceIdentity(**{**value, "table": TableName.parse(value["table"], project="")})

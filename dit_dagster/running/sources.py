@@ -1,0 +1,301 @@
+"""The pipeline's sources: what they hold when the run is planned, the pins that every mode reads, and mutations.
+
+A pin is a snapshot of a source as it was identified. A mutated source is a table derived from the pin. Both are made
+only when a phase will run, and are named by what they hold.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import assert_never
+
+from dit_dagster.errors import AlreadyExists, BadSource, InfrastructureError
+from dit_dagster.model.experiment import SourceIdentity, Sources
+from dit_dagster.model.identity import DatasetName, TableName, content_hash
+from dit_dagster.model.mutation import (
+    DropRows,
+    Mutation,
+    ProjectColumns,
+    RestrictKeys,
+    SetValues,
+    ShiftTimestamps,
+)
+from dit_dagster.model.pipeline import Pipeline, Source
+from dit_dagster.model.state import Touched
+from dit_dagster.model.window import Window
+from dit_dagster.planning.plan import Node, Plan
+from dit_dagster.ports import Event, Registry, Scalar, Statement, Warehouse
+from dit_dagster.running.names import made_table
+
+DayCounts = Mapping[str, Mapping[date, int]]
+
+
+def identify(warehouse: Warehouse, pipeline: Pipeline) -> Sources:
+    """What each source is now. Raises BadSource for one that is missing or cannot be pinned."""
+    names = {
+        name: TableName.parse(source.table, project=warehouse.project) for name, source in pipeline.sources.items()
+    }
+    facts = warehouse.facts(list(names.values()))
+    identities: dict[str, SourceIdentity] = {}
+    for name, table in names.items():
+        found = facts.get(table)
+        if found is None:
+            raise BadSource(
+                f"source {name!r}: there is no table {table}; load it, or correct sources.{name}.table in defs.yaml"
+            )
+        if found.kind == "VIEW":
+            raise BadSource(f"source {name!r}: {table} is a view, which cannot be pinned; name the table behind it")
+        identities[name] = SourceIdentity(
+            table=table,
+            created=found.created.isoformat(),
+            modified=found.modified.isoformat(),
+            etag=found.etag,
+            rows=found.rows,
+        )
+    return identities
+
+
+def count_days(
+    warehouse: Warehouse, registry: Registry, pipeline: Pipeline, sources: Sources, window: Window, run_id: str | None
+) -> DayCounts:
+    """Rows per day of each source that declares its day column, from the registry where they were counted before.
+
+    Counted over what the phases can read. With a `run_id` new counts are recorded.
+    """
+    wide = window.widened(back=pipeline.reads_back)
+    asked = {name: _count_address(source, sources[name], wide) for name, source in _with_day(pipeline).items()}
+    recorded = {
+        str(event.fingerprint): event.payload
+        for event in registry.of_fingerprints(["source_days"], list(asked.values()))
+    }
+    counts: dict[str, Mapping[date, int]] = {}
+    for name, address in asked.items():
+        if address in recorded:
+            counts[name] = {date.fromisoformat(day): rows for day, rows in recorded[address]["days"].items()}
+            continue
+        counts[name] = _count(warehouse, pipeline.sources[name], sources[name].table, wide)
+        if run_id is not None:
+            days = {day.isoformat(): rows for day, rows in counts[name].items()}
+            event = Event(
+                kind="source_days", run_id=run_id, pipeline=pipeline.name, fingerprint=address, payload={"days": days}
+            )
+            registry.append([event])
+    return counts
+
+
+def refuse_empty_windows(plan: Plan, counts: DayCounts) -> None:
+    """BadSource if a phase would read a window in which a source has no rows at all."""
+    for node in plan.nodes.values():
+        for name, days in counts.items():
+            if not any(days.get(day) for day in node.window.each_day()):
+                table = plan.sources[name].table
+                raise BadSource(
+                    f"source {name!r}: {table} has no rows in {node.window}, which mode {node.position[0]} reads; "
+                    "choose --start and --end where there is data"
+                )
+
+
+def days_with_rows(counts: DayCounts, window: Window) -> tuple[date, ...]:
+    """The days of the window on which every source that declares its day has rows."""
+    return tuple(day for day in window.each_day() if counts and all(days.get(day) for days in counts.values()))
+
+
+class Inputs:
+    """The tables that phases read, made when the first phase asks for them. Safe between threads."""
+
+    def __init__(self, plan: Plan, warehouse: Warehouse, dataset: DatasetName) -> None:
+        self._plan = plan
+        self._dataset = dataset
+        self._warehouse = warehouse
+        self._guards: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._pins: dict[str, TableName] = {}
+        self._mutated: dict[str, Touched] = {}
+
+    def tables(
+        self, node: Node, reference: Mapping[str, TableName]
+    ) -> tuple[Mapping[str, TableName], tuple[Touched, ...]]:
+        """The tables that stand for the sources in this phase. `reference` maps outputs of its second parent."""
+        touched = tuple(self._mutate(node, mutation, reference) for mutation in node.mutation)
+        changed = {one.source: one.table for one in touched}
+        untouched = {name: self._pin(name) for name in self._plan.sources if name not in changed}
+        return {**untouched, **changed}, touched
+
+    def _pin(self, name: str) -> TableName:
+        with self._guards[f"pin {name}"]:
+            if name not in self._pins:
+                self._pins[name] = self._snapshot(name)
+            return self._pins[name]
+
+    def _snapshot(self, name: str) -> TableName:
+        identity = self._plan.sources[name]
+        pin = made_table(self._dataset, self._plan.request, f"pin_{name}", identity.to_json())
+        self._refuse_if_changed(name)
+        try:
+            self._warehouse.clone(identity.table, pin)
+        except AlreadyExists:
+            return pin  # of an earlier attempt of this experiment: its name says what it holds
+        try:
+            self._refuse_if_changed(name)
+        except InfrastructureError:
+            self._warehouse.drop(pin)
+            raise
+        return pin
+
+    def _refuse_if_changed(self, name: str) -> None:
+        """A pin must hold what was planned: the source is looked at before and after it was cloned."""
+        identity = self._plan.sources[name]
+        facts = self._warehouse.facts([identity.table]).get(identity.table)
+        if facts is None or facts.etag != identity.etag:
+            raise InfrastructureError(
+                f"source {name!r}: {identity.table} changed while the run was starting; run again"
+            )
+
+    def _mutate(self, node: Node, mutation: Mutation, reference: Mapping[str, TableName]) -> Touched:
+        recipe = node.inputs.mutation[node.mutation.index(mutation)]
+        key = content_hash([dict(recipe), self._plan.sources[mutation.source].to_json(), str(node.reference)])
+        with self._guards[key]:
+            if key not in self._mutated:
+                self._mutated[key] = self._derive(mutation, recipe, key, reference)
+            return self._mutated[key]
+
+    def _derive(
+        self, mutation: Mutation, recipe: Mapping[str, object], key: str, reference: Mapping[str, TableName]
+    ) -> Touched:
+        pin = self._pin(mutation.source)
+        source = self._plan.request.pipeline.sources[mutation.source]
+        columns = tuple(field.name for field in self._warehouse.facts([pin])[pin].schema)
+        rendered = render(mutation, recipe, source, columns, reference)
+        target = made_table(self._dataset, self._plan.request, f"mutated_{mutation.source}", {"key": key})
+        sql = f"CREATE OR REPLACE TABLE {target.sql} AS {rendered.select} FROM {pin.sql} WHERE {rendered.keep}"
+        self._warehouse.query(Statement(sql=sql, parameters=rendered.parameters))
+        return self._report(mutation.source, source, pin, target, rendered)
+
+    def _report(
+        self, name: str, source: Source, pin: TableName, target: TableName, rendered: RenderedMutation
+    ) -> Touched:
+        day = f"DATE({quoted(source.day)})" if source.day else "CAST(NULL AS DATE)"
+        sql = (
+            f"SELECT {day} AS day, COUNT(*) AS total, COUNTIF({rendered.touched}) AS touched, "
+            f"COUNTIF({rendered.keep}) AS kept FROM {pin.sql} GROUP BY 1"
+        )
+        rows = self._warehouse.query(Statement(sql=sql, parameters=rendered.parameters)).rows
+        return Touched(
+            source=name,
+            table=target,
+            before=sum(row["total"] for row in rows),
+            after=sum(row["kept"] for row in rows),
+            by_day={row["day"]: row["touched"] for row in rows if row["touched"]},
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenderedMutation:
+    """A mutation in SQL over its pin: what is selected, which rows are kept, which were touched."""
+
+    select: str
+    keep: str
+    touched: str
+    parameters: Mapping[str, Scalar | Sequence[Scalar]]
+
+
+def render(
+    mutation: Mutation,
+    recipe: Mapping[str, object],
+    source: Source,
+    columns: Sequence[str],
+    reference: Mapping[str, TableName],
+) -> RenderedMutation:
+    """The SQL of a mutation. `recipe` holds an outage's dates; `reference` the tables that keys are chosen from."""
+    match mutation:
+        case RestrictKeys():
+            keep, parameters = _kept_keys(mutation, reference)
+            return RenderedMutation(select="SELECT *", keep=keep, touched=f"NOT ({keep})", parameters=parameters)
+        case DropRows():
+            where, dropped = _dropped(mutation, recipe, source)
+            gone = f"IFNULL({where}, FALSE)"
+            return RenderedMutation(select="SELECT *", keep=f"NOT {gone}", touched=gone, parameters=dropped)
+        case ShiftTimestamps():
+            moved = f"TIMESTAMP_ADD({quoted(mutation.column)}, INTERVAL {mutation.seconds} SECOND)"
+            return _replaced(mutation.column, moved, mutation.where, {}, columns)
+        case SetValues():
+            return _replaced(mutation.column, "@value", mutation.where, {"value": mutation.value}, columns)
+        case ProjectColumns():
+            listed = ", ".join(quoted(column) for column in mutation.columns)
+            return RenderedMutation(select=f"SELECT {listed}", keep="TRUE", touched="TRUE", parameters={})
+    assert_never(mutation)
+
+
+_SHARES = 1_000_000
+
+
+def _kept_keys(
+    mutation: RestrictKeys, reference: Mapping[str, TableName]
+) -> tuple[str, Mapping[str, Scalar | Sequence[Scalar]]]:
+    key = f"CAST({quoted(mutation.key)} AS STRING)"
+    if mutation.keys is not None:
+        return f"IFNULL({key} IN UNNEST(@keys), FALSE)", {"keys": list(mutation.keys)}
+    if mutation.share is not None:
+        # The first 40 bits of MD5: a hash that every engine has, in an order that never changes.
+        spread = f"MOD(CAST(CONCAT('0x', SUBSTR(TO_HEX(MD5({key})), 1, 10)) AS INT64), {_SHARES})"
+        return f"IFNULL({spread} < @share, FALSE)", {"share": round(mutation.share * _SHARES)}
+    assert mutation.chosen_by is not None  # noqa: S101  # validated: exactly one of the three
+    chosen = reference[mutation.chosen_by.output]
+    inner = f"SELECT CAST({quoted(mutation.key)} AS STRING) FROM {chosen.sql} WHERE {mutation.chosen_by.where}"
+    return f"IFNULL({key} IN ({inner}), FALSE)", {}
+
+
+def _dropped(
+    mutation: DropRows, recipe: Mapping[str, object], source: Source
+) -> tuple[str, Mapping[str, Scalar | Sequence[Scalar]]]:
+    where = recipe["where"]
+    if isinstance(where, Mapping):
+        begin, end = where["outage"]
+        assert source.day is not None  # noqa: S101  # validated with the declaration
+        day = f"DATE({quoted(source.day)})"
+        return (
+            f"({day} >= @outage_start AND {day} < @outage_end)",
+            {"outage_start": date.fromisoformat(begin), "outage_end": date.fromisoformat(end)},
+        )
+    return f"({mutation.where})", {}
+
+
+def _replaced(
+    column: str, value: str, where: str, parameters: Mapping[str, Scalar | Sequence[Scalar]], columns: Sequence[str]
+) -> RenderedMutation:
+    listed = ", ".join(
+        f"IF({where}, {value}, {quoted(name)}) AS {quoted(name)}" if name == column else quoted(name)
+        for name in columns
+    )
+    return RenderedMutation(
+        select=f"SELECT {listed}", keep="TRUE", touched=f"IFNULL(({where}), FALSE)", parameters=parameters
+    )
+
+
+def quoted(column: str) -> str:
+    """A column's name between backticks, with what would end them escaped."""
+    return "`" + column.replace("\\", "\\\\").replace("`", "\\`") + "`"
+
+
+def _with_day(pipeline: Pipeline) -> Mapping[str, Source]:
+    return {name: source for name, source in pipeline.sources.items() if source.day is not None}
+
+
+def _count_address(source: Source, identity: SourceIdentity, window: Window) -> str:
+    asked = {"source": identity.to_json(), "day": source.day, "where": source.where, "window": str(window)}
+    return content_hash(asked)
+
+
+def _count(warehouse: Warehouse, source: Source, table: TableName, window: Window) -> Mapping[date, int]:
+    assert source.day is not None  # noqa: S101  # only such sources are counted
+    condition = f" AND ({source.where})" if source.where else ""
+    day = f"DATE({quoted(source.day)})"
+    sql = (
+        f"SELECT {day} AS day, COUNT(*) AS n FROM {table.sql} "
+        f"WHERE {day} >= @start AND {day} < @end{condition} GROUP BY 1 ORDER BY 1"
+    )
+    answer = warehouse.query(Statement(sql=sql, parameters={"start": window.start, "end": window.end}))
+    return {row["day"]: row["n"] for row in answer.rows}
