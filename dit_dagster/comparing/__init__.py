@@ -1,1 +1,72 @@
+"""Table against table: digests, and the verdict on two tables. `engine` tells how it works.
 
+The machinery is imported when it is used: sqlglot takes a moment to load, and a run that reuses everything needs none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+from dit_dagster.comparing.digests import DIGEST_VERSION, Digest
+from dit_dagster.model.identity import TableName
+from dit_dagster.model.policy import ComparisonPolicy
+from dit_dagster.model.verdict import Cost, Verdict
+from dit_dagster.ports import Warehouse
+
+__all__ = ["DIGEST_VERSION", "Digest", "compare_tables", "digest", "spanning_rows"]
+
+
+def digest(warehouse: Warehouse, table: TableName, policy: ComparisonPolicy) -> tuple[Digest, Cost]:
+    """What `table` holds under `policy`, in one scan.
+
+    Raises NotFound, BadDeclaration if the policy names a column that the table lacks, and Uncomparable, naming the
+    column, if the policy does not cover its type.
+    """
+    from dit_dagster.comparing.engine import take_digest
+
+    return take_digest(warehouse, table, policy)
+
+
+def compare_tables(
+    warehouse: Warehouse,
+    left: TableName,
+    right: TableName,
+    policy: ComparisonPolicy,
+    *,
+    left_label: str = "left",
+    right_label: str = "right",
+    left_digest: Digest | None = None,
+    right_digest: Digest | None = None,
+    boundaries: Sequence[date] = (),
+) -> Verdict:
+    """Judge two tables or views under `policy`.
+
+    A given digest is trusted if it is of this digest version, policy and schema; two that are equal cost no statement.
+    `boundaries` are the first days of slices: the explanation tells what share of the differences reaches over one.
+    Raises BadDeclaration for a policy that does not fit; every other failure is the verdict Error.
+    """
+    from dit_dagster.comparing.engine import compared
+
+    return compared(
+        warehouse,
+        (left, right),
+        policy,
+        labels=(left_label, right_label),
+        digests=(left_digest, right_digest),
+        boundaries=boundaries,
+    )
+
+
+def spanning_rows(
+    warehouse: Warehouse, table: TableName, policy: ComparisonPolicy, boundaries: Sequence[date]
+) -> int | None:
+    """How many rows start before the midnight (UTC) of a boundary and end at it or later; None if no span is declared.
+
+    A row without an end is still open: it reaches over every boundary after its start. A row without a start does not.
+    """
+    if policy.span is None:
+        return None
+    from dit_dagster.comparing.spanning import count_spanning
+
+    return count_spanning(warehouse, table, policy, boundaries)

@@ -82,7 +82,8 @@ class Evidence:
 class ColumnDifference:
     """How often one column (or leaf path) differs between paired rows, and by how much where it is a number.
 
-    `mismatches` are beyond the column's tolerance, `within_tolerance` are not; either may be NULL on one side. Deltas are in the column's own unit (microseconds for times); None where the column has no distance.
+    `mismatches` are beyond the column's tolerance, `within_tolerance` are not. Deltas are in the column's own unit
+    (microseconds for times); None where the column has no distance.
     """
 
     name: str

@@ -1,0 +1,222 @@
+"""Compare two tables as multisets of rows: the verdict first, an explanation only where it is needed.
+
+Order, partitioning and layout of a table never matter; how often a row occurs does. The steps, each taken only if the
+one before left the question open:
+
+0. **Metadata and stored digests**, nothing is read. Schemas that differ, or a type that no policy covers, end here.
+   Two digests of one engine, version, policy and schema end here as well when they are equal.
+1. **Digest** (counting.py), one scan of a table whose digest is missing: per day COUNT and SUM of two 64-bit hashes of
+   the canonical row (rows.py). Sums, because under XOR a doubled row cancels itself. Tolerances have no part in it:
+   values within a tolerance are a difference here, and step 3 forgives them.
+2. **Residue** (residue.py), of the differing days: rows whose hash occurs equally often on both sides cancel, so
+   duplicates, NULL keys and physical order are dealt with before any row is paired with another.
+3. **Explanation** (telling.py, explanation.py) of the residue only: the n-th surplus row of a key on one side meets the
+   n-th on the other. Equal rows are equal under any tolerance, so nothing is lost by leaving them out. Within a key,
+   rows are in the order of what must be equal and then of what may differ; with one tolerant column this finds a
+   pairing within the tolerance whenever there is one, and with several `matching` searches the keys in doubt.
+
+Without keys rows cannot be paired: a residue is then rows that one side lacks, and with a tolerance INCOMPARABLE, since
+no answer would be the only one.
+
+The hashes make a verdict wrong with a probability of about 2^-128 for a given pair of tables; an exact comparison
+groups on the canonical text of the rows instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+
+from dit_dagster.comparing.counting import Input, cost_of, scan
+from dit_dagster.comparing.digests import DIGEST_VERSION, Digest
+from dit_dagster.comparing.explanation import Findings, read
+from dit_dagster.comparing.predicates import predicate
+from dit_dagster.comparing.residue import Question, residue_statement
+from dit_dagster.comparing.rows import engine
+from dit_dagster.comparing.schema import Layout, differences, layout
+from dit_dagster.errors import NotFound, Uncomparable, WarehouseError
+from dit_dagster.model.identity import TableName
+from dit_dagster.model.policy import ComparisonPolicy
+from dit_dagster.model.verdict import (
+    Cost,
+    Different,
+    Empty,
+    Equivalent,
+    Error,
+    Evidence,
+    ExpectedDifference,
+    Explanation,
+    Identical,
+    Incomparable,
+    SchemaDifferent,
+    Side,
+    Verdict,
+)
+from dit_dagster.ports import TableFacts, Warehouse
+
+_NOTHING = Explanation(only_left=0, only_right=0, changed=0, multiplicity=0)
+
+
+def take_digest(warehouse: Warehouse, table: TableName, policy: ComparisonPolicy) -> tuple[Digest, Cost]:
+    """One scan. NotFound, Uncomparable, BadDeclaration, or what the warehouse raises."""
+    facts = warehouse.facts([table]).get(table)
+    if facts is None:
+        raise NotFound(f"{table}: there is no such table")
+    (digest,), cost = scan(warehouse, [_input(facts, policy, warehouse.engine)], policy)
+    return digest, cost
+
+
+def compared(
+    warehouse: Warehouse,
+    tables: tuple[TableName, TableName],
+    policy: ComparisonPolicy,
+    *,
+    labels: tuple[str, str],
+    digests: tuple[Digest | None, Digest | None],
+    boundaries: Sequence[date],
+) -> Verdict:
+    """Judge two tables. Only a wrong policy raises (BadDeclaration); whatever else goes wrong is a verdict."""
+    sides = (Side(label=labels[0], table=str(tables[0])), Side(label=labels[1], table=str(tables[1])))
+    evidence = Evidence(left=sides[0], right=sides[1], policy=policy, ignored=dict(policy.ignore), method="schema")
+    evidence = replace(evidence, engine=warehouse.engine, digest_version=DIGEST_VERSION)
+    try:
+        return _judged(warehouse, tables, evidence, digests, boundaries)
+    except Uncomparable as reason:
+        return Incomparable(evidence=evidence, reason=str(reason))
+    except WarehouseError as error:
+        return Error(evidence=evidence, reason=str(error))
+
+
+def _judged(
+    warehouse: Warehouse,
+    tables: tuple[TableName, TableName],
+    evidence: Evidence,
+    stored: tuple[Digest | None, Digest | None],
+    boundaries: Sequence[date],
+) -> Verdict:
+    policy = evidence.policy
+    known = warehouse.facts(tables)
+    for side, table in zip((evidence.left, evidence.right), tables, strict=True):
+        if table not in known:
+            return Error(evidence=evidence, reason=f"{side.label}: {table} does not exist")
+    left, right = (known[table] for table in tables)
+    if unlike := differences(left, right, policy):
+        return SchemaDifferent(evidence=evidence, differences=unlike)
+    inputs = (_input(left, policy, warehouse.engine), _input(right, policy, warehouse.engine))
+    evidence = replace(evidence, compared=tuple(column.name for column in inputs[0].layout.columns))
+    digests, evidence = _digests(warehouse, inputs, evidence, stored)
+    if digests[0].value == digests[1].value:
+        return _equal(digests[0].rows, evidence)
+    if inputs[0].layout.tolerant and not inputs[0].layout.pairing:
+        return Incomparable(evidence=evidence, reason=_keyless(inputs[0].layout, digests))
+    return _explained(warehouse, inputs, evidence, digests, boundaries)
+
+
+def _input(facts: TableFacts, policy: ComparisonPolicy, spelling: str) -> Input:
+    columns = layout(facts, policy, engine=spelling)
+    where = predicate(policy.where, columns=columns.names, what="where") if policy.where else None
+    return Input(table=facts.name, layout=columns, where=where)
+
+
+def _digests(
+    warehouse: Warehouse,
+    inputs: tuple[Input, Input],
+    evidence: Evidence,
+    stored: tuple[Digest | None, Digest | None],
+) -> tuple[tuple[Digest, Digest], Evidence]:
+    """Both digests: a stored one where it says what this comparison asks, one scan for those that are missing."""
+    policy = evidence.policy
+    found = [
+        digest if digest and _current(digest, each, policy) else None
+        for digest, each in zip(stored, inputs, strict=True)
+    ]
+    if found[0] and found[1] and not found[0].comparable(found[1]):
+        found = [None, None]
+    missing = [side for side in (0, 1) if found[side] is None]
+    cost = evidence.cost
+    if missing:
+        taken, spent = scan(warehouse, [inputs[side] for side in missing], policy)
+        cost += spent
+        for side, digest in zip(missing, taken, strict=True):
+            found[side] = digest
+    left, right = found
+    assert left is not None  # noqa: S101  # filled above
+    assert right is not None  # noqa: S101
+    if not left.comparable(right):
+        return _digests(warehouse, inputs, replace(evidence, cost=cost), (None, None))
+    method = "digest scan" if missing else "stored digests"
+    return (left, right), _with_digests(replace(evidence, cost=cost, method=method), left, right)
+
+
+def _current(digest: Digest, of: Input, policy: ComparisonPolicy) -> bool:
+    asked = (DIGEST_VERSION, policy.digest_hash, of.layout.hash)
+    return (digest.version, digest.policy, digest.schema) == asked
+
+
+def _with_digests(evidence: Evidence, left: Digest, right: Digest) -> Evidence:
+    warnings = [
+        f"{side.label}: {digest.duplicate_keys} rows have the key of an earlier row"
+        for side, digest in ((evidence.left, left), (evidence.right, right))
+        if digest.duplicate_keys
+    ]
+    return replace(
+        evidence,
+        left=replace(evidence.left, rows=left.rows, duplicate_keys=left.duplicate_keys),
+        right=replace(evidence.right, rows=right.rows, duplicate_keys=right.duplicate_keys),
+        engine=left.engine,
+        warnings=(*evidence.warnings, *warnings),
+    )
+
+
+def _equal(rows: int, evidence: Evidence) -> Verdict:
+    if rows == 0 and not evidence.policy.allow_empty:
+        return Empty(evidence=evidence)
+    if evidence.policy.expected_diff is not None:
+        return Different(evidence=evidence, explanation=_NOTHING)
+    return Identical(evidence=evidence)
+
+
+def _keyless(columns: Layout, digests: tuple[Digest, Digest]) -> str:
+    names = ", ".join(column.name for column in columns.tolerant)
+    rows = f"{digests[0].rows} rows left, {digests[1].rows} right"
+    return f"the tables differ ({rows}), and {names} has a tolerance without keys to pair rows by; declare keys"
+
+
+def _explained(
+    warehouse: Warehouse,
+    inputs: tuple[Input, Input],
+    evidence: Evidence,
+    digests: tuple[Digest, Digest],
+    boundaries: Sequence[date],
+) -> Verdict:
+    left, right = inputs
+    declared = evidence.policy.expected_diff
+    question = Question(
+        left=left,
+        right=right,
+        days=digests[0].differing_days(digests[1]) if left.layout.day else None,
+        boundaries=tuple(boundaries),
+        expected=predicate(declared.where, columns=left.layout.names, what="expected_diff.where") if declared else None,
+    )
+    answer = warehouse.query(residue_statement(question, engine(warehouse.engine)))
+    evidence = replace(evidence, method="residue", cost=evidence.cost + cost_of(answer))
+    findings = read(answer.rows, left.layout, at_boundaries=bool(left.layout.span and boundaries))
+    return _concluded(findings, evidence)
+
+
+def _concluded(findings: Findings, evidence: Evidence) -> Verdict:
+    told, declared = findings.explanation, evidence.policy.expected_diff
+    if not findings.beyond and not told.within_tolerance:
+        return Error(evidence=evidence, reason=_CHANGED)
+    if declared and findings.beyond == findings.expected == declared.rows:
+        return ExpectedDifference(evidence=evidence, explanation=told)
+    if findings.beyond or declared:
+        return Different(evidence=evidence, explanation=told)
+    return Equivalent(evidence=evidence, explanation=told)
+
+
+_CHANGED = (
+    "the digests differ but no row does: a table changed while it was compared, or after its digest was stored; "
+    "compare again without the stored digests"
+)

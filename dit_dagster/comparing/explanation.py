@@ -1,0 +1,136 @@
+"""Reading the residue's answer: from told rows to an `Explanation` that people can read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from dit_dagster.comparing.distance import UNITS
+from dit_dagster.comparing.schema import NUMBERS, Column, Layout
+from dit_dagster.model.verdict import ColumnDifference, Explanation, Sample
+
+MOST_SAMPLES = 20
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Told = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """An explanation, and how many of its differences were announced by `expected_diff`."""
+
+    explanation: Explanation
+    expected: int
+
+    @property
+    def beyond(self) -> int:
+        """Differences that no tolerance covers: pairs, and rows that stayed alone."""
+        told = self.explanation
+        return told.only_left + told.only_right + told.changed + told.multiplicity
+
+
+def read(rows: Iterable[Told], layout: Layout, *, at_boundaries: bool) -> Findings:
+    """Put together what the residue's statement told."""
+    told: dict[str, list[Told]] = {}
+    for row in rows:
+        told.setdefault(str(row["told"]), []).append(row)
+    totals = {str(row["s"]): row for row in told.get("total", [])}
+    counts = {kind: int(row["n"]) for kind, row in totals.items()}
+    columns = _columns(told.get("column", []), layout)
+    different = [row for kind, row in totals.items() if kind != "near"]
+    explanation = Explanation(
+        only_left=counts.get("only_left", 0),
+        only_right=counts.get("only_right", 0),
+        changed=counts.get("changed", 0),
+        multiplicity=counts.get("multiplicity", 0),
+        within_tolerance=counts.get("near", 0),
+        columns=columns,
+        samples=_samples(told, layout, columns),
+        days=tuple(sorted((date.fromisoformat(row["s"]), int(row["n"])) for row in told.get("day", []))),
+        dimensions=tuple(
+            (layout.dimensions[row["i"]].name, shown(row["s"], layout.dimensions[row["i"]]), int(row["n"]))
+            for row in sorted(told.get("value", []), key=lambda row: (row["i"], -row["n"], row["s"] or ""))
+        ),
+        ambiguous_keys=sum(int(row["n"]) for row in told.get("ambiguous", [])),
+        at_boundary=_share(different, "m") if at_boundaries else None,
+    )
+    return Findings(explanation=explanation, expected=sum(int(row["o"]) for row in different))
+
+
+def shown(text: str | None, of: Column) -> str | None:
+    """A canonical text as people write it."""
+    if text is None:
+        return None
+    match of.type:
+        case "FLOAT64":
+            return repr(float(text)) if text != "NaN" else text
+        case "TIMESTAMP":
+            return (_EPOCH + timedelta(microseconds=int(text))).isoformat(sep=" ")
+    return text
+
+
+def _share(rows: Sequence[Told], part: str) -> float | None:
+    total = sum(int(row["n"]) for row in rows)
+    return sum(int(row[part]) for row in rows) / total if total else None
+
+
+def _columns(rows: Iterable[Told], layout: Layout) -> tuple[ColumnDifference, ...]:
+    """Columns by number of differences, most first."""
+    found = [
+        ColumnDifference(
+            name=layout.columns[row["i"]].name,
+            mismatches=int(row["n"]),
+            within_tolerance=int(row["m"]),
+            null_on_one_side=int(row["o"]),
+            max_abs=row["x"],
+            mean_abs=row["y"],
+            max_rel=row["z"] if layout.columns[row["i"]].type in NUMBERS else None,
+            unit=UNITS.get(layout.columns[row["i"]].type),
+        )
+        for row in rows
+    ]
+    return tuple(sorted(found, key=lambda column: (-column.mismatches, -column.within_tolerance, column.name)))
+
+
+def _samples(
+    told: Mapping[str, Sequence[Told]], layout: Layout, columns: Sequence[ColumnDifference]
+) -> tuple[Sample, ...]:
+    """Changed values first, one of each column in turn, then rows that stayed alone, one of each kind in turn."""
+    places = {column.name: place for place, column in enumerate(columns)}
+    cells = sorted(told.get("cell", []), key=lambda row: (row["n"], places[layout.columns[row["i"]].name]))
+    rows = sorted(told.get("row", []), key=lambda row: (row["i"], row["n"]))
+    samples = [_cell(row, layout) for row in cells] + [_row(row, layout) for row in rows]
+    if len(samples) <= MOST_SAMPLES:
+        return tuple(samples)
+    few = min(len(rows), MOST_SAMPLES // 4)
+    return tuple(samples[: MOST_SAMPLES - few] + samples[len(cells) : len(cells) + few])[:MOST_SAMPLES]
+
+
+def _cell(row: Told, layout: Layout) -> Sample:
+    column = layout.columns[row["i"]]
+    return Sample(
+        key=_key(row["s"], layout), column=column.name, left=shown(row["a"], column), right=shown(row["b"], column)
+    )
+
+
+def _row(row: Told, layout: Layout) -> Sample:
+    left, right = (_whole(row[side], layout) for side in ("a", "b"))
+    return Sample(key=_key(row["s"], layout), column=None, left=left, right=right)
+
+
+def _key(text: str, layout: Layout) -> dict[str, str | None]:
+    if not layout.pairing:
+        return {}
+    values = json.loads(text)
+    return {key.name: shown(value, key) for key, value in zip(layout.pairing, values, strict=True)}
+
+
+def _whole(text: str | None, layout: Layout) -> str | None:
+    """A row as a JSON object of shown values."""
+    if text is None:
+        return None
+    values = zip(layout.columns, json.loads(text), strict=True)
+    return json.dumps({column.name: shown(value, column) for column, value in values}, ensure_ascii=False)

@@ -1,0 +1,191 @@
+"""The canonical row: what of a row counts, as text and as a hash, in each engine's own functions.
+
+Two values of one type are equal under their policy exactly when their texts are: NULL stays NULL, NaN has one
+spelling, -0.0 is 0.0 unless the column says `bitwise`, integers and decimals keep every digit, a FLOAT64 is written
+with enough digits to read the same bits back, times in microseconds, bytes in hex. A row's text is the JSON array of
+its values' texts, so no two rows share one: ('a', 'bc') and ('ab', 'c') differ.
+
+A row's hash is two independent 64-bit numbers over the canonical row. Two different rows share both with a chance of
+2^-128; `--exact` groups on the text instead.
+
+- BigQuery: FARM_FINGERPRINT of the text, and FARM_FINGERPRINT of its MD5.
+- The local engine is DuckDB, where text is the slow part: 5 million rows of 8 columns take 5 s of CPU as text and 0.7 s
+  with the engine's own HASH over typed values. HASH is injective on 64-bit values and combines columns by multiply and
+  xor; a second HASH around it mixes what xor leaves linear, so that a SUM cannot be fooled by values that change
+  places. The second number takes the columns in reverse, strings and decimals with a prefix: HASH of a decimal is the
+  xor of its halves (0 and -1 collide), so decimals go in as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Protocol
+
+from sqlglot import exp
+
+from dit_dagster.comparing.schema import Column
+from dit_dagster.comparing.sql import (
+    Node,
+    array,
+    call,
+    cast,
+    choose,
+    column,
+    number,
+    text,
+)
+from dit_dagster.model.policy import Bitwise
+
+_LOW_BITS = 0xFFFFFFFF
+_SALT = "~"
+
+
+class Engine(Protocol):
+    """How one engine spells the canonical row. `keeps_steps`: a named step (WITH) is evaluated once."""
+
+    keeps_steps: ClassVar[bool]
+
+    def text(self, of: Column, alias: str) -> Node:
+        """A column's canonical text: a STRING, NULL for NULL."""
+
+    def hashes(self, columns: Sequence[Column], alias: str) -> tuple[Node, Node]:
+        """A row's two 64-bit numbers."""
+
+    def sums(self, hashes: Sequence[Node]) -> tuple[Node, ...]:
+        """Aggregates over rows, each a STRING: equal multisets of rows have equal sums."""
+
+    def name(self) -> Node:
+        """The engine as digests name it: a STRING. Another value means another hash."""
+
+    def held(self, numerics: Sequence[Column], alias: str) -> Node:
+        """An aggregate: how NUMERIC columns are really held, one word each; empty where there is no doubt."""
+
+    def difference(self, left: Node, right: Node) -> Node:
+        """left - right of two FLOAT64; an overflow is NULL or infinite, never an error."""
+
+    def decimal_difference(self, left: Node, right: Node) -> Node:
+        """left - right of two decimals; an overflow is NULL."""
+
+
+class BigQueryEngine:
+    """Google's BigQuery."""
+
+    keeps_steps: ClassVar[bool] = False
+
+    def text(self, of: Column, alias: str) -> Node:
+        value = column(of.name, alias)
+        match of.type:
+            case "FLOAT64":
+                return _float_text(value, call("FORMAT", text("%.17g"), _unsigned_zero(value, of)))
+        return _scalar_text(value, of)
+
+    def hashes(self, columns: Sequence[Column], alias: str) -> tuple[Node, Node]:
+        row = row_text([self.text(each, alias) for each in columns])
+        return call("FARM_FINGERPRINT", row), call("FARM_FINGERPRINT", call("MD5", row.copy()))
+
+    def sums(self, hashes: Sequence[Node]) -> tuple[Node, ...]:
+        """Sums of 32-bit limbs: an INT64 holds those of 2^31 rows, and BigQuery fails rather than wraps beyond."""
+        limbs = [limb for value in hashes for limb in (_high_limb(value), _low_limb(value))]
+        return tuple(cast(call("SUM", limb), "STRING") for limb in limbs)
+
+    def name(self) -> Node:
+        return text("bigquery")
+
+    def held(self, numerics: Sequence[Column], alias: str) -> Node:  # noqa: ARG002  # BigQuery keeps what it is given
+        return text("")
+
+    def difference(self, left: Node, right: Node) -> Node:
+        return call("SAFE_SUBTRACT", left, right)
+
+    def decimal_difference(self, left: Node, right: Node) -> Node:
+        return call("SAFE_SUBTRACT", left, right)
+
+
+class LocalEngine:
+    """DuckDB behind the emulator, which hands functions that GoogleSQL lacks through to it."""
+
+    keeps_steps: ClassVar[bool] = True
+
+    def text(self, of: Column, alias: str) -> Node:
+        value = column(of.name, alias)
+        match of.type:
+            case "FLOAT64":
+                return _float_text(value, cast(_unsigned_zero(value, of), "STRING"))
+        return _scalar_text(value, of)
+
+    def hashes(self, columns: Sequence[Column], alias: str) -> tuple[Node, Node]:
+        first = [self._argument(each, alias) for each in columns]
+        second = [self._salted(each, alias) for each in reversed(columns)]
+        return call("HASH", call("HASH", *first)), call("HASH", call("HASH", number(1), *second))
+
+    def sums(self, hashes: Sequence[Node]) -> tuple[Node, ...]:
+        """Sums of 64-bit values in the engine's 128-bit integers, which hold those of 2^63 rows."""
+        return tuple(cast(call("SUM", value), "STRING") for value in hashes)
+
+    def name(self) -> Node:
+        return call("CONCAT", text("local/duckdb-"), call("VERSION"))
+
+    def held(self, numerics: Sequence[Column], alias: str) -> Node:
+        kinds = [call("TYPEOF", call("ANY_VALUE", column(each.name, alias))) for each in numerics]
+        return call("CONCAT", text(""), *(part for kind in kinds for part in (kind, text(" "))))
+
+    def difference(self, left: Node, right: Node) -> Node:
+        return exp.Sub(this=left, expression=right)
+
+    def decimal_difference(self, left: Node, right: Node) -> Node:
+        return call("TRY", exp.Sub(this=left, expression=right))
+
+    def _argument(self, of: Column, alias: str) -> Node:
+        native = of.type in _HASHED_NATIVELY and not isinstance(of.policy, Bitwise)
+        return column(of.name, alias) if native else self.text(of, alias)
+
+    def _salted(self, of: Column, alias: str) -> Node:
+        argument = self._argument(of, alias)
+        native = of.type in _HASHED_NATIVELY - {"STRING"} and not isinstance(of.policy, Bitwise)
+        return argument if native else call("CONCAT", text(_SALT), argument)
+
+
+_HASHED_NATIVELY = frozenset({"INT64", "FLOAT64", "BOOL", "STRING", "DATE", "TIME", "DATETIME", "TIMESTAMP"})
+_ENGINES: dict[str, Engine] = {"bigquery": BigQueryEngine(), "local": LocalEngine()}
+
+
+def engine(name: str) -> Engine:
+    """The engine of a warehouse, by `Warehouse.engine`."""
+    return _ENGINES[name]
+
+
+def row_text(texts: Sequence[Node]) -> Node:
+    """Many texts as one, injectively: a JSON array, NULL as null."""
+    return call("TO_JSON_STRING", array(texts))
+
+
+def _scalar_text(value: Node, of: Column) -> Node:
+    match of.type:
+        case "STRING":
+            return value
+        case "BYTES":
+            return call("TO_HEX", value)
+        case "TIMESTAMP":
+            return cast(call("UNIX_MICROS", value), "STRING")
+        case "JSON":
+            return call("TO_JSON_STRING", value)
+    return cast(value, "STRING")
+
+
+def _float_text(value: Node, digits: Node) -> Node:
+    return choose(call("IS_NAN", value.copy()), text("NaN"), digits)
+
+
+def _unsigned_zero(value: Node, of: Column) -> Node:
+    if isinstance(of.policy, Bitwise):
+        return value.copy()
+    return choose(exp.EQ(this=value.copy(), expression=number(0)), exp.Literal.number("0.0"), value.copy())
+
+
+def _high_limb(value: Node) -> Node:
+    """BigQuery's >> fills with zeros, whatever the sign."""
+    return exp.BitwiseRightShift(this=value.copy(), expression=number(32))
+
+
+def _low_limb(value: Node) -> Node:
+    return exp.BitwiseAnd(this=value.copy(), expression=number(_LOW_BITS))
