@@ -176,8 +176,12 @@ def files_of(tag: str) -> dict[str, bytes]:
 
 
 def overlay_of(tag: str) -> dict[str, bytes]:
-    """The files that ship for one commit, by path, without what Python and tools leave in folders."""
-    root = VERSIONS / tag
+    """The files that ship for one commit, by path."""
+    return files_below(VERSIONS / tag)
+
+
+def files_below(root: Path) -> dict[str, bytes]:
+    """The files of a folder by path, without what Python and tools leave in folders."""
     return {
         path.relative_to(root).as_posix(): path.read_bytes()
         for path in sorted(root.rglob("*"))

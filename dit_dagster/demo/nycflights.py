@@ -69,10 +69,12 @@ def _arrivals(raw: pd.DataFrame, departed: pd.Series[pd.Timestamp]) -> pd.Series
     for zone, rows in zones.groupby(zones).groups.items():
         wait = (clock[rows] - _wall_clock(earliest[rows], str(zone))) % _MINUTES_A_DAY
         guess = earliest[rows] + pd.to_timedelta(wait, unit="min")
-        # The clocks may have been changed on the way; then the guess is an hour off.
+        # The clocks may have been changed on the way; then the guess is an hour off, unless arr_time is an
+        # hour that the clocks left out: B6 35 reached Florida at 02:03 on 10 March.
         half = _MINUTES_A_DAY / 2
         shift = (_wall_clock(guess, str(zone)) - clock[rows] + half) % _MINUTES_A_DAY - half
-        arrived[rows] = guess - pd.to_timedelta(shift, unit="min")
+        shifted = guess - pd.to_timedelta(shift, unit="min")
+        arrived[rows] = shifted.where(shifted >= earliest[rows], guess)
     return arrived
 
 
