@@ -18,16 +18,16 @@ from dit_dagster.demo.history import HISTORY, DemoRepository, files_below, files
 from dit_dagster.errors import UsageError
 
 COMMITS = {
-    "v1": "716adb528f84e3ddd0caf3bb5e3d2d9cb371351c",
-    "v1-refactored": "cffd7f959f8b91a91636f39c7d704d2bcada264d",
-    "v2-changed": "8858b1612a98ae538ec024164d9e378ffdf75c87",
-    "bug-lost-at-boundary": "51cc7722a2762d00ac290a8fc8569f431cb2a9c0",
-    "bug-exact-boundary": "076891b8e0f372440778cbf03b1c5d1475b11da2",
-    "bug-append-only": "af2dc993a80fc080cb08fbffc174ae5cc9ca8e5f",
-    "bug-tail-kept": "80a49b9776b1d123f22a24188804d164ef881692",
-    "bug-tie-break": "f0325f3ea89b79e0f4a10db2741e708396dad96a",
-    "bug-local-day": "fabb6c80f34ea4705c28152c36b58787e369f74a",
-    "bug-last-day": "40ddc1fd5735bd791066d4fe88723d5c7c9eb217",
+    "v1": "6ebfe4bb547cf0209949dd1b5c172b599a76190c",
+    "v1-refactored": "94b4e457737d50c4063967c88717b3f914b76554",
+    "v2-changed": "03417adc9dbead01344fdfc52e03cf0549d26677",
+    "bug-lost-at-boundary": "6fd93517d3c90ea939fb431a006ee9ac31314412",
+    "bug-exact-boundary": "efdfb561f51878b40154210bab1f43ea4cd8650d",
+    "bug-append-only": "360dc97eac363d594389181e0498d699a3fdf57c",
+    "bug-tail-kept": "ac019b69d725c0648dd3852c9aec772931bc62bd",
+    "bug-tie-break": "f89f6c291ceddb701b94090091f731f651964d69",
+    "bug-local-day": "f8cd138f8c31b2d3c82085a188c643505e0a6dfd",
+    "bug-last-day": "2b3f7f32e6eba03d0c8858b8c8885437e330ae13",
 }
 
 TAGS = [revision.tag for revision in HISTORY]

@@ -59,8 +59,8 @@ closed AS (
     SUM(TIMESTAMP_DIFF(gap_end, gap_start, MINUTE)) AS minutes
   FROM `{gaps}`
   WHERE gap_end IS NOT NULL
-    AND written_for >= @start
-    AND written_for < @end
+    AND written_for >= @start_day
+    AND written_for < @end_day
   GROUP BY written_for, closed_by
 )
 SELECT
@@ -87,8 +87,8 @@ def run(
     warehouse.run(_CREATE.format(**tables))
     warehouse.run(
         _INSERT.format(**tables),
-        start=window.start,
-        end=window.end,
+        start_day=window.start,
+        end_day=window.end,
         read_from=midnight(window.start),
         read_to=midnight(window.end),
     )

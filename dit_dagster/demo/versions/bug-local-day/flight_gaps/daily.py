@@ -19,7 +19,7 @@ PARTITION BY day
 
 _TRUNCATE = """
 DELETE FROM `{daily}`
-WHERE day >= @start
+WHERE day >= @start_day
 """
 
 _INSERT = """
@@ -64,8 +64,8 @@ closed AS (
     SUM(TIMESTAMP_DIFF(gap_end, gap_start, MINUTE)) AS minutes
   FROM `{gaps}`
   WHERE gap_end IS NOT NULL
-    AND written_for >= @start
-    AND written_for < @end
+    AND written_for >= @start_day
+    AND written_for < @end_day
   GROUP BY written_for, closed_by
 )
 SELECT
@@ -90,11 +90,11 @@ def run(
     """Replace everything that `daily` says from the start of the window on by the days of the window."""
     tables = {"flights": flights, "aircraft": aircraft, "gaps": gaps, "daily": daily}
     warehouse.run(_CREATE.format(**tables))
-    warehouse.run(_TRUNCATE.format(**tables), start=window.start)
+    warehouse.run(_TRUNCATE.format(**tables), start_day=window.start)
     warehouse.run(
         _INSERT.format(**tables),
-        start=window.start,
-        end=window.end,
+        start_day=window.start,
+        end_day=window.end,
         read_from=midnight(window.start),
         read_to=midnight(window.end),
     )

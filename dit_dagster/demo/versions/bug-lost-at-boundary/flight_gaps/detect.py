@@ -38,7 +38,7 @@ QUALIFY ROW_NUMBER() OVER (PARTITION BY gap_id ORDER BY version DESC) = 1;
 
 _TRUNCATE = """
 DELETE FROM `{gaps}`
-WHERE written_for >= @start
+WHERE written_for >= @start_day
 """
 
 _INSERT = """
@@ -96,7 +96,7 @@ numbered AS (
     ) AS gap_number,
     -- A gap that is over before the day is was never seen open.
     found.version IS NULL
-      AND found.open_on < @end
+      AND found.open_on < @end_day
       AND (found.closed_on IS NULL OR found.closed_on > found.open_on) AS opens
   FROM found
   LEFT JOIN known ON known.tailnum = found.tailnum
@@ -134,10 +134,10 @@ def run(warehouse: Warehouse, window: Window, *, flights: Table, gaps: Table, mi
     """
     tables = {"flights": flights, "gaps": gaps, "last_versions": gaps.last_versions}
     warehouse.run(_CREATE.format(**tables))
-    warehouse.run(_TRUNCATE.format(**tables), start=window.start)
+    warehouse.run(_TRUNCATE.format(**tables), start_day=window.start)
     warehouse.run(
         _INSERT.format(**tables),
-        end=window.end,
+        end_day=window.end,
         read_from=midnight(window.start),
         read_to=midnight(window.end),
         min_gap_hours=min_gap // dt.timedelta(hours=1),

@@ -20,7 +20,7 @@ PARTITION BY day
 
 _TRUNCATE = """
 DELETE FROM `{daily}`
-WHERE day >= @start
+WHERE day >= @start_day
 """
 
 _INSERT = """
@@ -65,8 +65,8 @@ closed AS (
     SUM(TIMESTAMP_DIFF(gap_end, gap_start, MINUTE)) AS minutes
   FROM `{gaps}`
   WHERE gap_end IS NOT NULL
-    AND written_for >= @start
-    AND written_for < @end
+    AND written_for >= @start_day
+    AND written_for < @end_day
   GROUP BY written_for, closed_by
 )
 SELECT
@@ -93,8 +93,8 @@ def run(
         warehouse,
         window,
         tables={"flights": flights, "aircraft": aircraft, "gaps": gaps, "daily": daily},
-        start=window.start,
-        end=window.end,
+        start_day=window.start,
+        end_day=window.end,
         read_from=midnight(window.start),
         read_to=midnight(window.end),
     )

@@ -39,7 +39,7 @@ QUALIFY ROW_NUMBER() OVER (PARTITION BY gap_id ORDER BY version DESC) = 1;
 
 _TRUNCATE = """
 DELETE FROM `{gaps}`
-WHERE written_for >= @start
+WHERE written_for >= @start_day
 """
 
 _INSERT = """
@@ -81,7 +81,7 @@ found AS (
     DATE(next_departed_at) AS closed_on,
     -- A gap that is over before the day is was never seen open.
     IF(
-      version IS NULL AND DATE(overdue_at) < LEAST(DATE(COALESCE(next_departed_at, @read_to)), @end),
+      version IS NULL AND DATE(overdue_at) < LEAST(DATE(COALESCE(next_departed_at, @read_to)), @end_day),
       DATE(overdue_at),
       NULL
     ) AS open_on
@@ -142,6 +142,6 @@ def run(warehouse: Warehouse, window: Window, *, flights: Table, gaps: Table, mi
         tables={"flights": flights, "gaps": gaps, "last_versions": gaps.last_versions},
         read_from=midnight(window.start) - min_gap,
         read_to=midnight(window.end),
-        end=window.end,
+        end_day=window.end,
         min_gap_hours=min_gap // dt.timedelta(hours=1),
     )

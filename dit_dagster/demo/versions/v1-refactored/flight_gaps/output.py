@@ -10,7 +10,7 @@ from flight_gaps.warehouse import Warehouse
 
 @dataclasses.dataclass(frozen=True)
 class Output:
-    """The statements that own a table. Tables stand in braces; `@start` is the first day of the window."""
+    """The statements that own a table. Tables stand in braces; `@start_day` begins the window."""
 
     create: str
     truncate: str
@@ -26,5 +26,5 @@ class Output:
     ) -> None:
         """Make sure of the table, drop everything from the start of the window on, insert the window."""
         warehouse.run(self.create.format(**tables))
-        warehouse.run(self.truncate.format(**tables), start=window.start)
+        warehouse.run(self.truncate.format(**tables), start_day=window.start)
         warehouse.run(self.insert.format(**tables), **parameters)
