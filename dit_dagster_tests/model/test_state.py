@@ -1,0 +1,63 @@
+"""A committed state survives the registry, and what cannot be read is no state."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+
+import pytest
+
+from dit_dagster.model.identity import TableName
+from dit_dagster.model.state import PhaseRecord, Touched
+from dit_dagster.model.window import Window
+from dit_dagster_tests.builders import a_plan, record_of_node
+
+TOUCHED = Touched(
+    source="trips",
+    table=TableName("prod", "scratch", "m"),
+    before=10,
+    after=6,
+    by_day={date(2013, 12, 30): 3, None: 1},
+)
+
+
+def a_record() -> PhaseRecord:
+    node = next(iter(a_plan("bf").nodes.values()))
+    return record_of_node(node, touched=(TOUCHED,))
+
+
+def test_a_record_comes_back_as_it_was_written() -> None:
+    """Through JSON text and back, nothing is lost."""
+    record = a_record()
+
+    assert PhaseRecord.from_json(json.loads(json.dumps(record.to_json()))) == record
+
+
+@pytest.mark.parametrize("field", sorted(a_record().to_json()))
+def test_trap_15_a_record_with_a_missing_field_is_no_record(field: str) -> None:
+    """Trap 15: what is missing is an error, never a default."""
+    written = a_record().to_json()
+    del written[field]
+
+    with pytest.raises(KeyError, match=field):
+        PhaseRecord.from_json(written)
+
+
+@pytest.mark.parametrize(
+    ("windows", "rows"),
+    [
+        pytest.param([Window(date(2013, 12, 30), date(2013, 12, 31))], 4, id="the touched day"),
+        pytest.param([Window(date(2013, 12, 29), date(2013, 12, 30))], 1, id="the day before: only the row without a day"),
+        pytest.param([], 1, id="no window: only the row without a day"),
+    ],
+)
+def test_touched_rows_count_where_a_phase_reads(windows: list[Window], rows: int) -> None:
+    """A row without a day may be read by any phase."""
+    assert TOUCHED.within(windows) == rows
+
+
+def test_a_role_leads_to_its_table() -> None:
+    """A role that the state does not have leads to None."""
+    record = a_record()
+
+    assert (record.table("daily"), record.table("other")) == (record.tables[0].name, None)
