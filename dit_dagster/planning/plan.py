@@ -229,10 +229,14 @@ class _Builder:
         return self.mode(chosen[0].mode).leaf if chosen else None
 
     def recipe(self, mutation: Mutation) -> dict[str, Any]:
-        """The mutation as declared, with the outage's dates where it drops them."""
+        """The mutation as declared, with what it takes from elsewhere: an outage's dates and day, the table of keys."""
+        pipeline = self._request.pipeline
         recipe: dict[str, Any] = mutation.model_dump(mode="json")
         if recipe.get("where") == "{outage}" and self._dates.outage is not None:
-            recipe["where"] = {OUTAGE: [self._dates.outage.start.isoformat(), self._dates.outage.end.isoformat()]}
+            days = [self._dates.outage.start.isoformat(), self._dates.outage.end.isoformat()]
+            recipe["where"] = {OUTAGE: days, "day": pipeline.sources[mutation.source].day}
+        if isinstance(mutation, RestrictKeys) and mutation.chosen_by is not None:
+            recipe["chosen_by"]["view"] = pipeline.outputs[mutation.chosen_by.output].view
         return recipe
 
 
@@ -247,8 +251,19 @@ def _pairs(request: Request, modes: Mapping[str, PlannedMode]) -> Iterator[Pair 
             yield NoPair(output=output, left=reference, right=reference, reason=reason)
         for name in others:
             with_mode = modes[name].compared_with or reference
-            if with_mode in request.modes:
+            reason = _nothing_to_compare(modes, with_mode, name, request.modes)
+            if reason is None:
                 yield Pair(output=output, left=with_mode, right=name)
             else:
-                reason = f"{name} is compared with {with_mode} only, which was not run; add it to --modes"
                 yield NoPair(output=output, left=with_mode, right=name, reason=reason)
+
+
+def _nothing_to_compare(
+    modes: Mapping[str, PlannedMode], left: str, right: str, selected: tuple[str, ...]
+) -> str | None:
+    """Why a comparison of two modes would prove nothing, or None."""
+    if left not in selected:
+        return f"{right} is compared with {left} only, which was not run; add it to --modes"
+    if modes[left].leaf == modes[right].leaf:
+        return f"{left} and {right} are the very same phases, so that their state would be compared with itself"
+    return None
