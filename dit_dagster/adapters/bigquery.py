@@ -24,6 +24,7 @@ from dit_dagster.ports import Answer, Field, Scalar, Statement, TableFacts
 
 _PARALLEL_LOOKUPS = 8
 _KINDS = {"TABLE": "TABLE", "VIEW": "VIEW", "SNAPSHOT": "SNAPSHOT", "CLONE": "TABLE"}
+# In this order: a bool is an int, and a datetime a date.
 _SCALARS: Mapping[type, str] = {
     bool: "BOOL",
     int: "INT64",
@@ -147,10 +148,7 @@ class BigQueryWarehouse:
         self.query(Statement(sql=f"CREATE TABLE {target.sql} CLONE {source.sql}"))
 
     def create_view(self, name: TableName, sql: str) -> None:
-        view = bigquery.Table(str(name))
-        view.view_query = sql
-        with _translated(str(name)):
-            self._client.create_table(view)
+        self.query(Statement(sql=f"CREATE VIEW {name.sql} AS {sql}"))
 
     def drop(self, name: TableName) -> None:
         with _translated(str(name)):
@@ -189,9 +187,14 @@ def _parameter(
     name: str, value: Scalar | Sequence[Scalar]
 ) -> bigquery.ScalarQueryParameter | bigquery.ArrayQueryParameter:
     if isinstance(value, Sequence) and not isinstance(value, str):
-        kind = _SCALARS[type(value[0])] if value else "STRING"
+        kind = _scalar(value[0]) if value else "STRING"
         return bigquery.ArrayQueryParameter(name, kind, list(value))
-    return bigquery.ScalarQueryParameter(name, "STRING" if value is None else _SCALARS[type(value)], value)
+    return bigquery.ScalarQueryParameter(name, _scalar(value), value)
+
+
+def _scalar(value: Scalar) -> str:
+    """GoogleSQL's type of a Python value; NULL travels as a STRING."""
+    return next((name for kind, name in _SCALARS.items() if isinstance(value, kind)), "STRING")
 
 
 def _from_client(field: bigquery.SchemaField) -> Field:
@@ -232,6 +235,8 @@ def _translated(subject: str) -> Iterator[None]:
             "if it is the local one, 'dit local status' tells more and the next run goes on"
         ) from error
     except (api.GoogleAPICallError, GoogleAuthError) as error:
+        if "already exists" in _reason(error).lower():  # the stand-in says so with 400
+            raise AlreadyExists(f"{subject}: already exists") from error
         raise WarehouseError(f"{subject}: {_reason(error)}") from error
 
 

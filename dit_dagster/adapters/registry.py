@@ -26,7 +26,7 @@ PATIENCE_SECONDS = 60.0
 
 _COLUMNS = (
     Field(name="event_id", type="STRING", mode="REQUIRED"),
-    Field(name="at", type="TIMESTAMP", mode="REQUIRED"),
+    Field(name="recorded_at", type="TIMESTAMP", mode="REQUIRED"),
     Field(name="sequence", type="INT64", mode="REQUIRED"),
     Field(name="kind", type="STRING", mode="REQUIRED"),
     Field(name="run_id", type="STRING", mode="REQUIRED"),
@@ -69,7 +69,7 @@ class WarehouseRegistry:
             parameters |= {f"{name}_{number}": value for name, value in given.items()}
             placeholders = ", ".join(f"@{name}_{number}" for name in given)
             values.append(f"({placeholders}, CURRENT_TIMESTAMP())")
-        columns = "event_id, sequence, kind, run_id, pipeline, fingerprint, payload, at"
+        columns = "event_id, sequence, kind, run_id, pipeline, fingerprint, payload, recorded_at"
         sql = f"INSERT INTO {self.events.sql} ({columns}) VALUES {', '.join(values)}"
         self._warehouse.query(Statement(sql=sql, parameters=parameters))
 
@@ -92,7 +92,7 @@ class WarehouseRegistry:
     def since(self, kinds: Sequence[str], after: datetime | None, limit: int) -> tuple[Event, ...]:
         condition, parameters = "kind IN UNNEST(@kinds)", {"kinds": list(kinds)}
         if after is not None:
-            return self._read(f"{condition} AND at > @after", {**parameters, "after": after}, limit=limit)
+            return self._read(f"{condition} AND recorded_at > @after", {**parameters, "after": after}, limit=limit)
         return self._read(condition, parameters, limit=limit)
 
     def claim(self, fingerprint: str, *, run_id: str, pipeline: str) -> Claim | Held:
@@ -139,9 +139,9 @@ class WarehouseRegistry:
     def _standing(self, fingerprint: str) -> Held | tuple[int, int]:
         """Who holds a fingerprint, or the next generation and the present epoch."""
         sql = (
-            "SELECT kind, run_id, payload, TIMESTAMP_DIFF(CURRENT_TIMESTAMP(), at, MILLISECOND) AS age "
+            "SELECT kind, run_id, payload, TIMESTAMP_DIFF(CURRENT_TIMESTAMP(), recorded_at, MILLISECOND) AS age "
             f"FROM {self.events.sql} WHERE kind IN ('claimed', 'beat', 'released', 'committed', 'orphaned') "
-            "AND fingerprint = @fingerprint ORDER BY at, sequence"
+            "AND fingerprint = @fingerprint ORDER BY recorded_at, sequence"
         )
         rows = self._warehouse.query(Statement(sql=sql, parameters={"fingerprint": fingerprint})).rows
         facts = [(row, json.loads(row["payload"])) for row in rows]
@@ -197,7 +197,7 @@ class WarehouseRegistry:
         order: str = "ASC",
         limit: int | None = None,
     ) -> tuple[Event, ...]:
-        sql = f"SELECT * FROM {self.events.sql} WHERE {condition} ORDER BY at {order}, sequence {order}"
+        sql = f"SELECT * FROM {self.events.sql} WHERE {condition} ORDER BY recorded_at {order}, sequence {order}"
         if limit is not None:
             sql += f" LIMIT {int(limit)}"
         try:
@@ -219,7 +219,7 @@ def _event(row: Mapping[str, Any]) -> Event:
         pipeline=row["pipeline"],
         fingerprint=row["fingerprint"],
         payload=json.loads(row["payload"]),
-        at=row["at"],
+        at=row["recorded_at"],
         event_id=row["event_id"],
     )
 
@@ -240,7 +240,7 @@ def _views(events: TableName) -> Mapping[str, str]:
     def once(kind: str) -> str:
         return (
             f"SELECT * FROM {events.sql} WHERE kind = '{kind}' "
-            "QUALIFY ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY at) = 1"
+            "QUALIFY ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY recorded_at) = 1"
         )
 
     def value(path: str, alias: str = "e") -> str:
@@ -248,22 +248,22 @@ def _views(events: TableName) -> Mapping[str, str]:
 
     runs = (
         f"SELECT e.run_id, e.pipeline, {value('commit')} AS commit, {value('experiment_id')} AS experiment_id, "
-        f"e.at AS started_at, f.at AS finished_at, COALESCE({value('outcome', 'f')}, 'running') AS outcome, "
+        f"e.recorded_at AS started_at, f.recorded_at AS finished_at, COALESCE({value('outcome', 'f')}, 'running') AS outcome, "
         f"CAST({value('invocations.executed', 'f')} AS INT64) AS executed, "
         f"CAST({value('invocations.reused', 'f')} AS INT64) AS reused "
         f"FROM ({once('run_planned')}) e LEFT JOIN ({once('run_finished')}) f ON e.run_id = f.run_id"
     )
     phases = (
         f"SELECT e.run_id, e.pipeline, e.fingerprint, {value('mode')} AS mode, "
-        f"CAST({value('index')} AS INT64) AS position, e.kind AS state, e.at, "
+        f"CAST({value('index')} AS INT64) AS position, e.kind AS state, e.recorded_at, "
         f"CAST({value('seconds')} AS FLOAT64) AS seconds, {value('error')} AS error "
         f"FROM (SELECT * FROM {events.sql} WHERE kind IN ('started', 'committed', 'failed', 'cancelled', 'reused') "
-        "QUALIFY ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY at) = 1) e"
+        "QUALIFY ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY recorded_at) = 1) e"
     )
     verdicts = (
         f"SELECT e.run_id, e.pipeline, {value('commit')} AS commit, {value('output')} AS output, "
         f"{value('left')} AS left_mode, {value('right')} AS right_mode, {value('verdict')} AS verdict, "
         f"{value('passed')} AS passed, CAST({value('rows_left')} AS INT64) AS rows_left, "
-        f"CAST({value('rows_right')} AS INT64) AS rows_right, e.at FROM ({once('verdict')}) e"
+        f"CAST({value('rows_right')} AS INT64) AS rows_right, e.recorded_at FROM ({once('verdict')}) e"
     )
     return {"dit_runs": runs, "dit_phases": phases, "dit_verdicts": verdicts}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 
 
 def main() -> None:
@@ -25,6 +26,9 @@ def main() -> None:
         sys.exit(_say(error, 3))
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception as error:  # noqa: BLE001  # Python would exit with 1, which says that a verdict failed
+        traceback.print_exc()
+        sys.exit(_say(RuntimeError(f"internal error: {type(error).__name__}: {error}; please report it"), 4))
 
 
 def _say(error: Exception, code: int) -> int:

@@ -30,6 +30,8 @@ from dit_dagster.running.names import state_table
 from dit_dagster.running.workplace import Workplace
 
 _BUFFER_SECONDS = 120.0
+_LAST_LINES = 4
+_LAST_WORDS = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +145,7 @@ def _run_step(
     last: list[str] = []
 
     def keep(text: str) -> None:
-        last[:] = [*last[-2:], text]
+        last[:] = [*last, text.strip()][-_LAST_LINES:] if text.strip() else last
         line(text)
 
     ended = workplace.runner.run(invocation, line=keep, stopped=stopped)
@@ -151,7 +153,7 @@ def _run_step(
     if stopped():
         raise Interrupted(15)
     if ended.code != 0:
-        said = f": {' / '.join(text.strip() for text in last if text.strip())[:300]}" if last else ""
+        said = f": {' / '.join(last)[:_LAST_WORDS]}" if last else ""
         raise StepFailed(f"step {step.name!r} over {attempt.node.window} ended with exit code {ended.code}{said}")
 
 

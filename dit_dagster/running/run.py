@@ -124,7 +124,7 @@ def _record(event: Event) -> PhaseRecord | None:
 
 
 def open_run(prospect_: Prospect, workplace: Workplace, run_id: str) -> None:
-    """Write the run's row: before any work."""
+    """Write the run's row, before any work, and make sure that there is a place for its tables."""
     plan = prospect_.plan
     payload = {
         **request_json(plan.request),
@@ -134,6 +134,7 @@ def open_run(prospect_: Prospect, workplace: Workplace, run_id: str) -> None:
         "decisions": {name: _decision_json(decided) for name, decided in prospect_.decisions.items()},
         "days": {name: {day.isoformat(): n for day, n in days.items()} for name, days in prospect_.counts.items()},
     }
+    workplace.warehouse.ensure_dataset(workplace.dataset)
     workplace.registry.append(
         [Event(kind="run_planned", run_id=run_id, pipeline=plan.request.pipeline.name, payload=payload)]
     )
@@ -215,8 +216,11 @@ def run(
 
 
 def close_run(pipeline: str, run_id: str, workplace: Workplace, report: Mapping[str, Any]) -> None:
-    """Record the report as the run's end."""
-    workplace.registry.append([Event(kind="run_finished", run_id=run_id, pipeline=pipeline, payload=report)])
+    """Record the report as the run's end. A run ends once: of two ends readers see one."""
+    event_id = f"{run_id}-finished"
+    workplace.registry.append(
+        [Event(kind="run_finished", run_id=run_id, pipeline=pipeline, payload=report, event_id=event_id)]
+    )
 
 
 def _record_reuse(plan: Plan, outcomes: Mapping[Fingerprint, PhaseOutcome], workplace: Workplace, run_id: str) -> None:
