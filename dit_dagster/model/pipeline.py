@@ -7,13 +7,13 @@ field and the remedy. Nothing here knows Dagster; the component wraps `Pipeline`
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from dit_dagster.errors import BadDeclaration, BadName, UnknownName
 from dit_dagster.model.identity import Label, PipelineName
@@ -30,6 +30,14 @@ def _label(text: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_label)]
+
+
+def _switch(value: Any) -> Any:
+    """YAML reads a bare `on` or `off` as a boolean."""
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else value
+
+
+Switch = Annotated[Literal["on", "off"], BeforeValidator(_switch)]
 
 
 class Source(Declared):
@@ -103,6 +111,13 @@ class Outage(Declared):
     to: Moment
     sources: tuple[str, ...] = Field(min_length=1)
 
+    @field_validator("from_", "to")
+    @classmethod
+    def _anchored(cls, moment: str) -> str:
+        if moment.startswith("outage"):
+            raise ValueError(f"{moment!r} speaks of itself; write start or end, plus or minus days or T")
+        return moment
+
 
 class Pipeline(Declared):
     """One pipeline. `lookback` is the days that a daily run covers; `reads_back` how far before its window it reads."""
@@ -116,7 +131,7 @@ class Pipeline(Declared):
     lookback: int = Field(default=1, ge=1)
     reads_back: int = Field(default=0, ge=0)
     owns_to_end: bool = False
-    sharing: Literal["on", "off"] = "on"
+    sharing: Switch = "on"
     parameters: dict[str, str | int | float | bool] = Field(default_factory=dict)
     sources: dict[Name, Source] = Field(min_length=1)
     steps: tuple[Step, ...] = Field(min_length=1)
@@ -195,19 +210,24 @@ class Pipeline(Declared):
             if name not in modes:
                 yield f"default_modes/reference: no mode {name!r}; there are {', '.join(modes)}"
         for name, mode in self.modes.items():
-            if mode.compared_with is not None and mode.compared_with not in modes:
-                yield f"modes.{name}.compared_with: no mode {mode.compared_with!r}"
-            for phase in mode.phases:
-                if phase.mutation is not None and phase.mutation not in self.mutations and phase.mutation != OUTAGE:
-                    known = ", ".join(self.mutations) or "none"
-                    yield f"modes.{name}: no mutation {phase.mutation!r}; there are {known}"
-            if self.outage is None and any(_mentions_outage(phase) for phase in mode.phases):
-                yield f"modes.{name}: speaks of an outage, and none is declared"
+            yield from self._mode_problems(name, mode)
         if len(set(self.default_modes)) != len(self.default_modes):
             yield "default_modes: a mode stands there twice"
         both = sorted(set(self.outputs) & set(self.intermediates))
         if both:
             yield f"intermediates: {', '.join(both)} is an output as well; name it once"
+
+    def _mode_problems(self, name: str, mode: Mode) -> Iterator[str]:
+        if mode.compared_with is not None and mode.compared_with not in self.available_modes:
+            yield f"modes.{name}.compared_with: no mode {mode.compared_with!r}"
+        if mode.compared_with == name:
+            yield f"modes.{name}.compared_with: a mode equals itself; name another, or leave it out"
+        for phase in mode.phases:
+            if phase.mutation is not None and phase.mutation not in self.mutations and phase.mutation != OUTAGE:
+                known = ", ".join(self.mutations) or "none"
+                yield f"modes.{name}: no mutation {phase.mutation!r}; there are {known}"
+        if self.outage is None and any(_mentions_outage(phase) for phase in mode.phases):
+            yield f"modes.{name}: speaks of an outage, and none is declared"
 
     def _command_problems(self) -> Iterator[str]:
         allowed = self.placeholders()
@@ -216,6 +236,9 @@ class Pipeline(Declared):
                 for used in _fields(part):
                     if used not in allowed:
                         yield f"steps.{step.name}: no placeholder {{{used}}}; allowed: {', '.join(sorted(allowed))}"
+            for used in (used for part in step.labels for used in _fields(part)):
+                if used not in ("key", "value"):
+                    yield f"steps.{step.name}.labels: no placeholder {{{used}}}; allowed: key, value"
         if len({step.name for step in self.steps}) != len(self.steps):
             yield "steps: two steps have one name"
 
@@ -248,10 +271,21 @@ def _fields(template: str) -> Iterator[str]:
 COMPONENT = "dit_dagster.MultiModePipeline"
 
 
+class _EachOnce(yaml.SafeLoader):
+    """Refuses a key that stands twice: YAML keeps the last, and an output would be lost in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [str(key.value) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1 and key != "<<":
+                raise yaml.constructor.ConstructorError(None, None, f"{key!r} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 def read_pipeline(file: Path) -> Pipeline:
     """Read one `defs.yaml`. Raises BadDeclaration naming file, field and remedy."""
     try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+        document = yaml.load(file.read_text(encoding="utf-8"), Loader=_EachOnce)  # noqa: S506  # a SafeLoader
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise BadDeclaration(f"{file}: cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(document, dict) or document.get("type") != COMPONENT:

@@ -11,9 +11,12 @@ from dit_dagster.model.identity import content_hash
 
 
 class Declared(BaseModel):
-    """A value read from a declaration: unknown fields are errors, and it never changes."""
+    """A value read from a declaration: unknown fields are errors, and it never changes.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    NaN and infinities have no canonical JSON, so that two of them would share one fingerprint: they are errors.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Exact(Declared):

@@ -251,11 +251,11 @@ def _pairs(request: Request, modes: Mapping[str, PlannedMode]) -> Iterator[Pair 
             yield NoPair(output=output, left=reference, right=reference, reason=reason)
         for name in others:
             with_mode = modes[name].compared_with or reference
-            reason = _nothing_to_compare(modes, with_mode, name, request.modes)
-            if reason is None:
+            nothing = _nothing_to_compare(modes, with_mode, name, request.modes)
+            if nothing is None:
                 yield Pair(output=output, left=with_mode, right=name)
             else:
-                yield NoPair(output=output, left=with_mode, right=name, reason=reason)
+                yield NoPair(output=output, left=with_mode, right=name, reason=nothing)
 
 
 def _nothing_to_compare(
