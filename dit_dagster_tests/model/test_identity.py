@@ -79,7 +79,7 @@ def test_a_well_formed_name_is_its_own_text(kind: type[str], text: str) -> None:
 )
 def test_trap_41_an_identifier_of_another_kind_is_refused(kind: type[str], text: str) -> None:
     """Trap 41: a name of one kind where another is required is an error that says what to give instead."""
-    with pytest.raises(BadName, match="is not .+; "):
+    with pytest.raises(BadName, match=r"is not .+; "):
         kind(text)
 
 

@@ -47,7 +47,9 @@ def test_trap_15_a_record_with_a_missing_field_is_no_record(field: str) -> None:
     ("windows", "rows"),
     [
         pytest.param([Window(date(2013, 12, 30), date(2013, 12, 31))], 4, id="the touched day"),
-        pytest.param([Window(date(2013, 12, 29), date(2013, 12, 30))], 1, id="the day before: only the row without a day"),
+        pytest.param(
+            [Window(date(2013, 12, 29), date(2013, 12, 30))], 1, id="the day before: only the row without a day"
+        ),
         pytest.param([], 1, id="no window: only the row without a day"),
     ],
 )

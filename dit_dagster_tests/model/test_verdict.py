@@ -40,7 +40,9 @@ from dit_dagster.model.verdict import (
 from dit_dagster.model.verdict_json import comparison_json
 
 EVIDENCE = Evidence(left=Side(label="bf", table="t"), right=Side(label="bfd", table="u"), policy=ComparisonPolicy())
-WHY = Explanation(only_left=256, only_right=0, changed=0, multiplicity=0, columns=(ColumnDifference(name="n", mismatches=256),))
+WHY = Explanation(
+    only_left=256, only_right=0, changed=0, multiplicity=0, columns=(ColumnDifference(name="n", mismatches=256),)
+)
 PASS, FAIL, UNSURE, BROKEN = Outcome.PASS, Outcome.FAIL, Outcome.INCONCLUSIVE, Outcome.ERROR
 
 # The table of the verdicts, as the documentation states it: verdict, must_match, report_only.
