@@ -91,8 +91,11 @@ class Warehouse(Protocol):
     def tables(self, dataset: DatasetName, prefix: str) -> tuple[TableName, ...]:
         """Every table and view whose name starts with `prefix`, in order of name; () if there is no such dataset."""
 
-    def create(self, name: TableName, schema: Sequence[Field]) -> None:
-        """Create an empty table. Atomic: of many callers one succeeds, the others get AlreadyExists."""
+    def create(self, name: TableName, schema: Sequence[Field], *, days: int | None = None) -> None:
+        """Create an empty table, which expires after `days`.
+
+        Atomic: of many callers one succeeds, the others get AlreadyExists.
+        """
 
     def clone(self, source: TableName, target: TableName) -> None:
         """A copy without cost of `source` as it is now. AlreadyExists if the target is there."""
@@ -230,15 +233,18 @@ class Registry(Protocol):
     def since(self, kinds: Sequence[str], after: datetime | None, limit: int) -> tuple[Event, ...]:
         """Events of these kinds recorded after a time, oldest first."""
 
-    def claim(self, fingerprint: str, *, run_id: str, pipeline: str) -> Claim | Held:
-        """Ask for the right to compute a fingerprint."""
+    def claim(
+        self, fingerprint: str, *, run_id: str, pipeline: str, note: Mapping[str, Any] | None = None
+    ) -> Claim | Held:
+        """Ask for the right to compute a fingerprint. `note` is recorded with the claim: what will be computed."""
 
     def beat(self, claims: Sequence[Claim]) -> None:
         """Say that the holder of these claims is alive."""
 
     def commit(self, claim: Claim, record: Event, also: Sequence[Event] = ()) -> bool:
-        """Record a committed state, and with it what is known of it.
+        """Record a committed state, and with it what is known of it. It gives the claim back as well.
 
+        The record's payload gets the claim's `generation`.
         False if the epoch was committed by somebody else: then nothing was recorded.
         """
 

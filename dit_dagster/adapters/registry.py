@@ -4,7 +4,8 @@
 that was ever recorded is lost, and two writers cannot undo one another. An event that was sent twice (a lost answer)
 has one `event_id`, and readers take it once.
 
-Claims and commits rest on the one atomic thing that every warehouse has: a table is created once.
+Claims and commits rest on the one atomic thing that every warehouse has: a table is created once. Such marks stay for
+a day: while a mark stands, somebody who read the registry a while ago cannot claim that generation a second time.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ _COLUMNS = (
     Field(name="fingerprint", type="STRING"),
     Field(name="payload", type="STRING", mode="REQUIRED"),
 )
+_MARK_DAYS = 1
 _MARK = (Field(name="run_id", type="STRING"),)
 
 
@@ -95,18 +97,20 @@ class WarehouseRegistry:
             return self._read(f"{condition} AND recorded_at > @after", {**parameters, "after": after}, limit=limit)
         return self._read(condition, parameters, limit=limit)
 
-    def claim(self, fingerprint: str, *, run_id: str, pipeline: str) -> Claim | Held:
+    def claim(
+        self, fingerprint: str, *, run_id: str, pipeline: str, note: Mapping[str, Any] | None = None
+    ) -> Claim | Held:
         self._prepare()
         held = self._standing(fingerprint)
         if isinstance(held, Held):
             return held
         generation, epoch = held
         try:
-            self._warehouse.create(self._mark("lease", fingerprint, generation), _MARK)
+            self._warehouse.create(self._mark("lease", fingerprint, generation), _MARK, days=_MARK_DAYS)
         except AlreadyExists:
             return self._unannounced(fingerprint, generation, run_id, pipeline)
         claim = Claim(fingerprint=fingerprint, run_id=run_id, pipeline=pipeline, generation=generation, epoch=epoch)
-        self.append([_of_claim("claimed", claim)])
+        self.append([_of_claim("claimed", claim, note)])
         return claim
 
     def beat(self, claims: Sequence[Claim]) -> None:
@@ -115,13 +119,14 @@ class WarehouseRegistry:
     def commit(self, claim: Claim, record: Event, also: Sequence[Event] = ()) -> bool:
         mark = self._mark("commit", claim.fingerprint, claim.epoch)
         try:
-            self._warehouse.create(mark, _MARK)
+            self._warehouse.create(mark, _MARK, days=_MARK_DAYS)
         except AlreadyExists:
             if not self._orphaned(mark, claim):
                 return False
             self.append([_of_claim("orphaned", claim)])
             return self.commit(replace(claim, epoch=claim.epoch + 1), record, also)
-        self.append([record, *also])
+        payload = {**record.payload, "epoch": claim.epoch, "generation": claim.generation}
+        self.append([replace(record, payload=payload), *also])
         return True
 
     def _orphaned(self, mark: TableName, claim: Claim) -> bool:
@@ -134,7 +139,6 @@ class WarehouseRegistry:
 
     def release(self, claim: Claim) -> None:
         self.append([_of_claim("released", claim)])
-        self._warehouse.drop(self._mark("lease", claim.fingerprint, claim.generation))
 
     def _standing(self, fingerprint: str) -> Held | tuple[int, int]:
         """Who holds a fingerprint, or the next generation and the present epoch."""
@@ -144,13 +148,12 @@ class WarehouseRegistry:
             "AND fingerprint = @fingerprint ORDER BY recorded_at, sequence"
         )
         rows = self._warehouse.query(Statement(sql=sql, parameters={"fingerprint": fingerprint})).rows
-        facts = [(row, json.loads(row["payload"])) for row in rows]
+        facts = [(row, fact) for row in rows if "generation" in (fact := json.loads(row["payload"]))]
         used_up = [fact["epoch"] for row, fact in facts if row["kind"] in ("committed", "orphaned")]
         epoch = max(used_up, default=-1) + 1
-        claims = [(row, fact["generation"]) for row, fact in facts if row["kind"] in ("claimed", "beat", "released")]
-        latest = max((generation for _, generation in claims), default=0)
-        last_words = [row for row, generation in claims if generation == latest]
-        if last_words and not any(row["kind"] == "released" for row in last_words):
+        latest = max((fact["generation"] for _, fact in facts), default=0)
+        last_words = [row for row, fact in facts if fact["generation"] == latest]
+        if last_words and not any(row["kind"] in ("released", "committed") for row in last_words):
             silent = min(row["age"] for row in last_words) / 1000
             if silent < self.patience:
                 return Held(run_id=last_words[-1]["run_id"], silent=silent)
@@ -224,13 +227,13 @@ def _event(row: Mapping[str, Any]) -> Event:
     )
 
 
-def _of_claim(kind: str, claim: Claim) -> Event:
+def _of_claim(kind: str, claim: Claim, note: Mapping[str, Any] | None = None) -> Event:
     return Event(
         kind=kind,
         run_id=claim.run_id,
         pipeline=claim.pipeline,
         fingerprint=claim.fingerprint,
-        payload={"generation": claim.generation, "epoch": claim.epoch},
+        payload={**(note or {}), "generation": claim.generation, "epoch": claim.epoch},
     )
 
 
@@ -248,16 +251,18 @@ def _views(events: TableName) -> Mapping[str, str]:
 
     runs = (
         f"SELECT e.run_id, e.pipeline, {value('commit')} AS commit, {value('experiment_id')} AS experiment_id, "
-        f"e.recorded_at AS started_at, f.recorded_at AS finished_at, COALESCE({value('outcome', 'f')}, 'running') AS outcome, "
+        "e.recorded_at AS started_at, f.recorded_at AS finished_at, "
+        f"COALESCE({value('outcome', 'f')}, 'running') AS outcome, "
         f"CAST({value('invocations.executed', 'f')} AS INT64) AS executed, "
         f"CAST({value('invocations.reused', 'f')} AS INT64) AS reused "
         f"FROM ({once('run_planned')}) e LEFT JOIN ({once('run_finished')}) f ON e.run_id = f.run_id"
     )
     phases = (
         f"SELECT e.run_id, e.pipeline, e.fingerprint, {value('mode')} AS mode, "
-        f"CAST({value('index')} AS INT64) AS position, e.kind AS state, e.recorded_at, "
+        f"CAST({value('index')} AS INT64) AS position, "
+        "IF(e.kind = 'claimed', 'running', e.kind) AS state, e.recorded_at, "
         f"CAST({value('seconds')} AS FLOAT64) AS seconds, {value('error')} AS error "
-        f"FROM (SELECT * FROM {events.sql} WHERE kind IN ('started', 'committed', 'failed', 'cancelled', 'reused') "
+        f"FROM (SELECT * FROM {events.sql} WHERE kind IN ('claimed', 'committed', 'failed', 'cancelled', 'reused') "
         "QUALIFY ROW_NUMBER() OVER (PARTITION BY event_id ORDER BY recorded_at) = 1) e"
     )
     verdicts = (

@@ -36,6 +36,7 @@ from dit_dagster.running.sources import Inputs
 from dit_dagster.running.workplace import Note, Watch, Workplace
 
 _WAIT_SECONDS = 1.0
+_INTERNAL = "internal error (please report it): "
 
 
 class Stop:
@@ -167,16 +168,23 @@ class Orchestrator:
                 if isinstance(claimed, Held) and not waited:
                     waited = True
                     self._tell("waiting", fingerprint, f"run {claimed.run_id} is computing it; waiting")
-            except DitError as error:
-                self._tell("failed", fingerprint, str(error))
-                return Failed(error=str(error), log=None, seconds=time.monotonic() - started)
+            except Exception as error:  # noqa: BLE001  # one phase's trouble must not end its siblings
+                what = str(error) if isinstance(error, DitError) else f"{_INTERNAL}{type(error).__name__}: {error}"
+                self._tell("failed", fingerprint, what)
+                return Failed(error=what, log=None, seconds=time.monotonic() - started)
             self._stop.wait(_WAIT_SECONDS)
         return Cancelled()
 
     def _claim(self, node: Node) -> Claim | Held | Reused:
         """The claim, if nobody has it and nobody committed in the meantime."""
         registry = self._workplace.registry
-        claim = registry.claim(node.fingerprint, run_id=self._run_id, pipeline=self._plan.request.pipeline.name)
+        mode, index = node.position
+        claim = registry.claim(
+            node.fingerprint,
+            run_id=self._run_id,
+            pipeline=self._plan.request.pipeline.name,
+            note={"mode": mode, "index": index, "prefix": self._prefix(node)},
+        )
         if isinstance(claim, Held):
             return claim
         newer = self._committed_since_planned(node)
@@ -204,13 +212,11 @@ class Orchestrator:
         """Run a claimed phase and commit it; whatever happens, the claim is given back and nothing half-done stays."""
         started = time.monotonic()
         mode, index = node.position
-        identity = {"fingerprint": node.fingerprint, "run": self._run_id, "generation": claim.generation}
-        prefix = state_prefix(self._plan.request, mode, index, identity)
+        prefix = self._prefix(node)
         log = self._workplace.logs / self._run_id / f"{self._numbers[node.fingerprint]:03d}-{mode}-{index}.log"
         self._tell("started", node.fingerprint)
         outcome: PhaseOutcome
         try:
-            self._record("started", node, {"prefix": prefix, "generation": claim.generation})
             done = self._attempt(node, claim, prefix, outcomes, log)
             outcome = self._commit(node, claim, done, time.monotonic() - started)
         except Interrupted:
@@ -219,7 +225,7 @@ class Orchestrator:
             outcome = Failed(error=str(error), log=str(log), seconds=time.monotonic() - started)
         except Exception as error:  # noqa: BLE001  # the siblings go on; the report shows what happened
             _append(log, traceback.format_exc())
-            what = f"internal error: {type(error).__name__}: {error}"
+            what = f"{_INTERNAL}{type(error).__name__}: {error}"
             outcome = Failed(error=what, log=str(log), seconds=time.monotonic() - started)
         self._claims.discard(claim)
         self._wind_up(node, claim, prefix, outcome)
@@ -303,8 +309,14 @@ class Orchestrator:
                 self._record("failed", node, {"error": outcome.error, "seconds": round(outcome.seconds, 3)})
             elif isinstance(outcome, Cancelled):
                 self._record("cancelled", node, {})
-        with contextlib.suppress(DitError):
-            self._workplace.registry.release(claim)
+        if not isinstance(outcome, Ran):
+            with contextlib.suppress(DitError):
+                self._workplace.registry.release(claim)
+
+    def _prefix(self, node: Node) -> str:
+        """What this run's tables of a phase start with. A run tries a phase once, so no other attempt has it."""
+        mode, index = node.position
+        return state_prefix(self._plan.request, mode, index, {"fingerprint": node.fingerprint, "run": self._run_id})
 
     @contextlib.contextmanager
     def _beating(self) -> Iterator[None]:
