@@ -119,11 +119,11 @@ HISTORY: Final = (
     Revision(
         tag="bug-tie-break",
         parent="v1",
-        branch="fair-destinations",
+        branch="fair-ranking",
         author=_MIA,
         seconds=1_768_208_400,
-        message="Be fair to destinations late in the alphabet\n\n"
-        "Of several busiest destinations the first in the alphabet won every time.\n",
+        message="Be fair to aircraft late in the alphabet\n\n"
+        "Of several busiest aircraft the first in the alphabet won every time.\n",
     ),
     Revision(
         tag="bug-local-day",

@@ -18,16 +18,16 @@ from dit_dagster.demo.history import HISTORY, DemoRepository, files_below, files
 from dit_dagster.errors import UsageError
 
 COMMITS = {
-    "v1": "6ebfe4bb547cf0209949dd1b5c172b599a76190c",
-    "v1-refactored": "94b4e457737d50c4063967c88717b3f914b76554",
-    "v2-changed": "03417adc9dbead01344fdfc52e03cf0549d26677",
-    "bug-lost-at-boundary": "6fd93517d3c90ea939fb431a006ee9ac31314412",
-    "bug-exact-boundary": "efdfb561f51878b40154210bab1f43ea4cd8650d",
-    "bug-append-only": "360dc97eac363d594389181e0498d699a3fdf57c",
-    "bug-tail-kept": "ac019b69d725c0648dd3852c9aec772931bc62bd",
-    "bug-tie-break": "f89f6c291ceddb701b94090091f731f651964d69",
-    "bug-local-day": "f8cd138f8c31b2d3c82085a188c643505e0a6dfd",
-    "bug-last-day": "2b3f7f32e6eba03d0c8858b8c8885437e330ae13",
+    "v1": "ec4a522cf0738d7df38f0303afc461f8a3ea6dfc",
+    "v1-refactored": "709a61c6040d39c8f681728a07c46704d547b200",
+    "v2-changed": "fdd2c69cc8789b598157d49d6d4d3e5383c13023",
+    "bug-lost-at-boundary": "be5f5dc07557538bb35f10419d06de679acb6cd0",
+    "bug-exact-boundary": "258f7e4b9a487a4fe8e3483e30cad3ecb22327c3",
+    "bug-append-only": "03e11f704984a46cc872e62e1a3daf901f60e81e",
+    "bug-tail-kept": "df07a09d0dd1cd93d66fe10e100baabfb9f3c833",
+    "bug-tie-break": "8d161990354217a44624de5072f646bfc8df4aa9",
+    "bug-local-day": "2d06548181dd90f0adffbdec03973b9b082e986f",
+    "bug-last-day": "ad2666fa33c496a532d5ba9abc04dc25a4fedfde",
 }
 
 TAGS = [revision.tag for revision in HISTORY]

@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS `{daily}` (
   departures INT64,
   aircraft INT64,
   seats INT64,
-  busiest_dest STRING,
+  busiest_aircraft STRING,
   gaps_closed INT64,
   gap_hours FLOAT64
 )
@@ -29,11 +29,11 @@ _LAG = dt.timedelta(days=1)
 
 _INSERT = """
 INSERT INTO `{daily}` (
-  day, carrier, departures, aircraft, seats, busiest_dest, gaps_closed, gap_hours
+  day, carrier, departures, aircraft, seats, busiest_aircraft, gaps_closed, gap_hours
 )
 WITH
 departed AS (
-  SELECT DATE(departed_at) AS day, carrier, tailnum, dest
+  SELECT DATE(departed_at) AS day, carrier, tailnum
   FROM `{flights}`
   WHERE departed_at >= @read_from
     AND departed_at < @read_to
@@ -50,16 +50,16 @@ totals AS (
   LEFT JOIN `{aircraft}` AS aircraft ON aircraft.tailnum = departed.tailnum
   GROUP BY departed.day, departed.carrier
 ),
-destinations AS (
-  SELECT day, carrier, dest, COUNT(*) AS departures
+flown AS (
+  SELECT day, carrier, tailnum, COUNT(*) AS departures
   FROM departed
-  GROUP BY day, carrier, dest
+  GROUP BY day, carrier, tailnum
 ),
 ranked AS (
   SELECT
-    day, carrier, dest,
-    ROW_NUMBER() OVER (PARTITION BY day, carrier ORDER BY departures DESC, dest) AS place
-  FROM destinations
+    day, carrier, tailnum,
+    ROW_NUMBER() OVER (PARTITION BY day, carrier ORDER BY departures DESC, tailnum) AS place
+  FROM flown
 ),
 closed AS (
   SELECT
@@ -79,7 +79,7 @@ SELECT
   totals.departures,
   totals.aircraft,
   totals.seats,
-  ranked.dest,
+  ranked.tailnum,
   COALESCE(closed.gaps_closed, 0),
   -- Summed as integers and divided once, so that the order of the rows cannot show.
   COALESCE(closed.minutes, 0) / 60

@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS `{daily}` (
   departures INT64,
   aircraft INT64,
   seats INT64,
-  busiest_dest STRING,
+  busiest_aircraft STRING,
   gaps_closed INT64,
   gap_hours FLOAT64
 )
@@ -25,11 +25,11 @@ WHERE day >= @start_day
 
 _INSERT = """
 INSERT INTO `{daily}` (
-  day, carrier, departures, aircraft, seats, busiest_dest, gaps_closed, gap_hours
+  day, carrier, departures, aircraft, seats, busiest_aircraft, gaps_closed, gap_hours
 )
 WITH
 departed AS (
-  SELECT DATE(departed_at) AS day, carrier, tailnum, dest
+  SELECT DATE(departed_at) AS day, carrier, tailnum
   FROM `{flights}`
   WHERE departed_at >= @read_from
     AND departed_at < @read_to
@@ -38,10 +38,9 @@ flown AS (
   SELECT
     departed.day,
     departed.carrier,
-    departed.dest,
     departed.tailnum,
     aircraft.seats,
-    COUNT(*) OVER (PARTITION BY departed.day, departed.carrier, departed.dest) AS to_dest
+    COUNT(*) OVER (PARTITION BY departed.day, departed.carrier, departed.tailnum) AS flights
   FROM departed
   LEFT JOIN `{aircraft}` AS aircraft ON aircraft.tailnum = departed.tailnum
 ),
@@ -53,7 +52,7 @@ totals AS (
     COUNT(DISTINCT tailnum) AS aircraft,
     -- Of aircraft that the register knows.
     SUM(COALESCE(seats, 0)) AS seats,
-    ARRAY_AGG(dest ORDER BY to_dest DESC, dest LIMIT 1)[OFFSET(0)] AS busiest_dest
+    ARRAY_AGG(tailnum ORDER BY flights DESC, tailnum LIMIT 1)[OFFSET(0)] AS busiest_aircraft
   FROM flown
   GROUP BY day, carrier
 ),
@@ -75,7 +74,7 @@ SELECT
   totals.departures,
   totals.aircraft,
   totals.seats,
-  totals.busiest_dest,
+  totals.busiest_aircraft,
   COALESCE(closed.gaps_closed, 0),
   -- Summed as integers and divided once, so that the order of the rows cannot show.
   COALESCE(closed.minutes, 0) / 60
