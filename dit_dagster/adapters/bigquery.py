@@ -17,12 +17,15 @@ from google.api_core import exceptions as api
 from google.auth.credentials import AnonymousCredentials
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import bigquery
+from google.cloud.bigquery.retry import DEFAULT_RETRY
 
 from dit_dagster.errors import AlreadyExists, NotFound, Unreachable, WarehouseError
 from dit_dagster.model.identity import DatasetName, TableName
 from dit_dagster.ports import Answer, Field, Scalar, Statement, TableFacts
 
 _PARALLEL_LOOKUPS = 8
+# How long a request is repeated while there is no answer. A stand-in on this machine answers at once or is gone.
+_PATIENCE = {"bigquery": 120.0, "local": 10.0}
 _KINDS = {"TABLE": "TABLE", "VIEW": "VIEW", "SNAPSHOT": "SNAPSHOT", "CLONE": "TABLE"}
 # In this order: a bool is an int, and a datetime a date.
 _SCALARS: Mapping[type, str] = {
@@ -48,6 +51,7 @@ class BigQueryWarehouse:
     ) -> None:
         self._client = client
         self._engine = engine
+        self._retry = DEFAULT_RETRY.with_timeout(_PATIENCE[engine])
         self._labels = dict(labels or {})
         self._maximum_bytes = maximum_bytes
 
@@ -104,8 +108,11 @@ class BigQueryWarehouse:
     def query(self, statement: Statement) -> Answer:
         started = time.monotonic()
         with _translated(_head(statement.sql)):
-            job = self._client.query(statement.sql, job_config=self._config(statement))
-            rows = tuple(dict(row.items()) for row in job.result())
+            # A job is never repeated as a whole: whether a write that got no answer took place is ours to find out.
+            job = self._client.query(
+                statement.sql, job_config=self._config(statement), retry=self._retry, job_retry=None
+            )
+            rows = tuple(dict(row.items()) for row in job.result(retry=self._retry, job_retry=None))
         return Answer(
             rows=rows,
             bytes_processed=int(job.total_bytes_processed or 0),
@@ -120,14 +127,16 @@ class BigQueryWarehouse:
         config.dry_run = True
         config.use_query_cache = False
         with _translated(_head(statement.sql)):
-            return int(self._client.query(statement.sql, job_config=config).total_bytes_processed or 0)
+            return int(
+                self._client.query(statement.sql, job_config=config, retry=self._retry).total_bytes_processed or 0
+            )
 
     def ensure_dataset(self, dataset: DatasetName) -> None:
         resource = bigquery.Dataset(f"{dataset.project}.{dataset.dataset}")
         if self._client.location:
             resource.location = self._client.location
         with _translated(str(dataset)):
-            self._client.create_dataset(resource, exists_ok=True)
+            self._client.create_dataset(resource, exists_ok=True, retry=self._retry)
 
     def tables(self, dataset: DatasetName, prefix: str) -> tuple[TableName, ...]:
         try:
@@ -139,7 +148,7 @@ class BigQueryWarehouse:
     def _listed(self, dataset: DatasetName) -> Iterator[str]:
         """Every table's name. The stand-in takes seconds for INFORMATION_SCHEMA, and milliseconds for this."""
         with _translated(str(dataset)):
-            yield from (table.table_id for table in self._client.list_tables(str(dataset)))
+            yield from (table.table_id for table in self._client.list_tables(str(dataset), retry=self._retry))
 
     def _found(self, dataset: DatasetName, prefix: str) -> Iterator[str]:
         """By prefix on the server: a dataset may hold very many tables of other runs."""
@@ -156,7 +165,7 @@ class BigQueryWarehouse:
         if days is not None:
             table.expires = datetime.now(UTC) + timedelta(days=days)
         with _translated(str(name)):
-            self._client.create_table(table)
+            self._client.create_table(table, retry=self._retry)
 
     def clone(self, source: TableName, target: TableName) -> None:
         self.query(Statement(sql=f"CREATE TABLE {target.sql} CLONE {source.sql}"))
@@ -166,12 +175,12 @@ class BigQueryWarehouse:
 
     def drop(self, name: TableName) -> None:
         with _translated(str(name)):
-            self._client.delete_table(str(name), not_found_ok=True)
+            self._client.delete_table(str(name), not_found_ok=True, retry=self._retry)
 
     def _facts(self, name: TableName) -> TableFacts | None:
         try:
             with _translated(str(name)):
-                table = self._client.get_table(str(name))
+                table = self._client.get_table(str(name), retry=self._retry)
         except NotFound:
             return None
         return TableFacts(

@@ -17,9 +17,9 @@ _ENDS = {"committed", "reused", "failed", "blocked", "cancelled"}
 
 
 @contextmanager
-def watching(request: Request) -> Iterator[Watch]:
+def watching(request: Request, *, title: str | None = None) -> Iterator[Watch]:
     """A watcher for one run, on stderr: stdout is for results."""
-    title = f"{request.pipeline.name} {request.commit[:12]}"
+    title = title or f"{request.pipeline.name} {request.commit[:12]}"
     if sys.stderr.isatty():
         with _bars(title) as watch:
             yield watch

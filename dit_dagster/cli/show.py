@@ -21,7 +21,6 @@ def console() -> Console:
 def show_report(report: Mapping[str, Any]) -> None:
     """The verdict matrix, what was done for it, and where to look next."""
     out = console()
-    invocations, days = report["invocations"], report["source_days"]
     out.print(
         f"\n[bold]{report['pipeline']}[/bold] {report['commit'][:12]} (tree {report['tree'][:12]})  "
         f"[{report['window'][0]}, {report['window'][1]})  T={report['tail']} W={report['lookback']}"
@@ -29,14 +28,20 @@ def show_report(report: Mapping[str, Any]) -> None:
     _show_modes(out, report)
     out.print(verdict_table(report["comparisons"]))
     _show_reasons(out, report["comparisons"])
-    out.print(
-        f"phases: {invocations['executed']} executed, {invocations['reused']} reused "
-        f"of {invocations['planned']} planned ({invocations['naive']} without sharing); source days {days['executed']} of {days['naive']}; "
-        f"{report['peak_parallel']} at a time; {report['seconds']:.1f} s"
-    )
+    out.print(_effort(report))
     colour = _COLOURS[report["outcome"]]
     out.print(f"run {report['run_id']}  experiment {report['experiment_id']}")
     out.print(Text(report["outcome"].upper(), style=f"bold {colour}"))
+
+
+def _effort(report: Mapping[str, Any]) -> str:
+    """What the run took, against what it would have taken without sharing and reuse."""
+    counts, days = report["invocations"], report["source_days"]
+    return (
+        f"phases: {counts['executed']} executed, {counts['reused']} reused of {counts['planned']} planned "
+        f"({counts['naive']} without sharing); source days {days['executed']} of {days['naive']}; "
+        f"{report['peak_parallel']} at a time; {report['seconds']:.1f} s"
+    )
 
 
 def _show_modes(out: Console, report: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ whoever asks: the registry's claim goes to one, the others give their slot back,
 from __future__ import annotations
 
 import contextlib
+import errno
 import threading
 import time
 import traceback
@@ -36,7 +37,7 @@ from dit_dagster.running.sources import Inputs
 from dit_dagster.running.workplace import Note, Watch, Workplace
 
 _WAIT_SECONDS = 1.0
-_INTERNAL = "internal error (please report it): "
+_LOST_AFTER = 2
 
 
 class Stop:
@@ -102,6 +103,7 @@ class Orchestrator:
         self._inputs = Inputs(plan, workplace.warehouse, workplace.dataset)
         self._claims: set[Claim] = set()
         self._building = threading.Lock()
+        self._lost: str | None = None
         self._built: tuple[Checkout, Environment] | None = None
         self._numbers = {fingerprint: number for number, fingerprint in enumerate(plan.nodes, 1)}
 
@@ -169,7 +171,7 @@ class Orchestrator:
                     waited = True
                     self._tell("waiting", fingerprint, f"run {claimed.run_id} is computing it; waiting")
             except Exception as error:  # noqa: BLE001  # one phase's trouble must not end its siblings
-                what = str(error) if isinstance(error, DitError) else f"{_INTERNAL}{type(error).__name__}: {error}"
+                what = _in_words(error)
                 self._tell("failed", fingerprint, what)
                 return Failed(error=what, log=None, seconds=time.monotonic() - started)
             self._stop.wait(_WAIT_SECONDS)
@@ -220,13 +222,13 @@ class Orchestrator:
             done = self._attempt(node, claim, prefix, outcomes, log)
             outcome = self._commit(node, claim, done, time.monotonic() - started)
         except Interrupted:
-            outcome = Cancelled()
+            seconds = time.monotonic() - started
+            outcome = Cancelled() if self._stop() else Failed(error=self._lost or "", log=str(log), seconds=seconds)
         except DitError as error:
             outcome = Failed(error=str(error), log=str(log), seconds=time.monotonic() - started)
         except Exception as error:  # noqa: BLE001  # the siblings go on; the report shows what happened
             _append(log, traceback.format_exc())
-            what = f"{_INTERNAL}{type(error).__name__}: {error}"
-            outcome = Failed(error=what, log=str(log), seconds=time.monotonic() - started)
+            outcome = Failed(error=_in_words(error), log=str(log), seconds=time.monotonic() - started)
         self._claims.discard(claim)
         self._wind_up(node, claim, prefix, outcome)
         return outcome
@@ -256,7 +258,11 @@ class Orchestrator:
                 file.write(f"{text}\n")
                 self._tell("line", node.fingerprint, text)
 
-            return attempt_phase(attempt, self._workplace, line=line, stopped=self._stop)
+            return attempt_phase(attempt, self._workplace, line=line, stopped=self._halted)
+
+    def _halted(self) -> bool:
+        """Whether steps must end: somebody asked, or nothing that they write would arrive."""
+        return self._stop() or self._lost is not None
 
     def _reference_tables(self, node: Node, outcomes: Mapping[Fingerprint, PhaseOutcome]) -> Mapping[str, TableName]:
         record = record_of(outcomes[node.reference]) if node.reference is not None else None
@@ -324,9 +330,15 @@ class Orchestrator:
         over = threading.Event()
 
         def beat() -> None:
+            failures = 0
             while not over.wait(self._workplace.registry.patience / 4):
-                with contextlib.suppress(DitError):
+                try:
                     self._workplace.registry.beat(tuple(self._claims))
+                    failures = 0
+                except DitError as error:
+                    failures += 1
+                    # A program with Google's client would go on asking for ten minutes.
+                    self._lost = str(error) if failures >= _LOST_AFTER else None
 
         thread = threading.Thread(target=beat, daemon=True)
         thread.start()
@@ -351,6 +363,15 @@ class Orchestrator:
 
     def _tell(self, kind: str, fingerprint: Fingerprint, text: str = "") -> None:
         self._watch(Note(kind=kind, fingerprint=fingerprint, text=text))
+
+
+def _in_words(error: Exception) -> str:
+    match error:
+        case DitError():
+            return str(error)
+        case OSError(errno=errno.ENOSPC):
+            return f"no space left on the disk of {error.filename or 'the home directory'}; free some and run again"
+    return f"internal error (please report it): {type(error).__name__}: {error}"
 
 
 def _append(log: Path, text: str) -> None:
