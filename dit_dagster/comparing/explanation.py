@@ -51,10 +51,10 @@ def read(rows: Iterable[Told], layout: Layout, *, at_boundaries: bool) -> Findin
         samples=_samples(told, layout, columns),
         days=tuple(sorted((date.fromisoformat(row["s"]), int(row["n"])) for row in told.get("day", []))),
         dimensions=tuple(
-            (layout.dimensions[row["i"]].name, shown(row["s"], layout.dimensions[row["i"]]), int(row["n"]))
+            (layout.dimensions[row["i"]].name, _unmarked(row["s"], layout.dimensions[row["i"]]), int(row["n"]))
             for row in sorted(told.get("value", []), key=lambda row: (row["i"], -row["n"], row["s"] or ""))
         ),
-        ambiguous_keys=sum(int(row["n"]) for row in told.get("ambiguous", [])),
+        ambiguous_keys=sum(int(row["i"]) for row in totals.values()),
         at_boundary=_share(different, "m") if at_boundaries else None,
     )
     return Findings(explanation=explanation, expected=sum(int(row["o"]) for row in different))
@@ -72,6 +72,11 @@ def shown(text: str | None, of: Column) -> str | None:
     return text
 
 
+def _unmarked(text: str, of: Column) -> str | None:
+    """The value behind a marked text (rows.py): no characters at all are NULL."""
+    return shown(text[1:] if text else None, of)
+
+
 def _share(rows: Sequence[Told], part: str) -> float | None:
     total = sum(int(row["n"]) for row in rows)
     return sum(int(row[part]) for row in rows) / total if total else None
@@ -81,14 +86,14 @@ def _columns(rows: Iterable[Told], layout: Layout) -> tuple[ColumnDifference, ..
     """Columns by number of differences, most first."""
     found = [
         ColumnDifference(
-            name=layout.columns[row["i"]].name,
+            name=layout.columns[row["i"] - 1].name,
             mismatches=int(row["n"]),
             within_tolerance=int(row["m"]),
             null_on_one_side=int(row["o"]),
             max_abs=row["x"],
             mean_abs=row["y"],
-            max_rel=row["z"] if layout.columns[row["i"]].type in NUMBERS else None,
-            unit=UNITS.get(layout.columns[row["i"]].type),
+            max_rel=row["z"] if layout.columns[row["i"] - 1].type in NUMBERS else None,
+            unit=UNITS.get(layout.columns[row["i"] - 1].type),
         )
         for row in rows
     ]
@@ -100,8 +105,8 @@ def _samples(
 ) -> tuple[Sample, ...]:
     """Changed values first, one of each column in turn, then rows that stayed alone, one of each kind in turn."""
     places = {column.name: place for place, column in enumerate(columns)}
-    cells = sorted(told.get("cell", []), key=lambda row: (row["n"], places[layout.columns[row["i"]].name]))
-    rows = sorted(told.get("row", []), key=lambda row: (row["i"], row["n"]))
+    cells = sorted(told.get("cell", []), key=lambda row: (row["n"], places[layout.columns[row["i"] - 1].name]))
+    rows = sorted(told.get("row", []), key=lambda row: (row["i"], row["a"] is None))
     samples = [_cell(row, layout) for row in cells] + [_row(row, layout) for row in rows]
     if len(samples) <= MOST_SAMPLES:
         return tuple(samples)
@@ -110,9 +115,12 @@ def _samples(
 
 
 def _cell(row: Told, layout: Layout) -> Sample:
-    column = layout.columns[row["i"]]
+    column = layout.columns[row["i"] - 1]
     return Sample(
-        key=_key(row["s"], layout), column=column.name, left=shown(row["a"], column), right=shown(row["b"], column)
+        key=_key(row["s"], layout),
+        column=column.name,
+        left=_unmarked(row["a"], column),
+        right=_unmarked(row["b"], column),
     )
 
 
@@ -133,4 +141,4 @@ def _whole(text: str | None, layout: Layout) -> str | None:
     if text is None:
         return None
     values = zip(layout.columns, json.loads(text), strict=True)
-    return json.dumps({column.name: shown(value, column) for column, value in values}, ensure_ascii=False)
+    return json.dumps({column.name: _unmarked(value, column) for column, value in values}, ensure_ascii=False)

@@ -17,7 +17,16 @@ _REFUSED: tuple[tuple[type[exp.Expr], str], ...] = (
     (exp.Parameter, "a parameter"),
     (exp.Placeholder, "a parameter"),
     (exp.Star, "*"),
+    (exp.Rand, "a random value"),
+    (exp.CurrentDate, "the current date"),
+    (exp.CurrentTime, "the current time"),
+    (exp.CurrentDatetime, "the current time"),
+    (exp.CurrentTimestamp, "the current time"),
 )
+
+
+ROW = "t"
+"""The alias under which every statement reads a table's rows."""
 
 
 def predicate(sql: str, *, columns: frozenset[str], what: str) -> Node:
@@ -29,8 +38,8 @@ def predicate(sql: str, *, columns: frozenset[str], what: str) -> Node:
     unknown = sorted({name for name in map(_first_name, tree.find_all(exp.Column)) if name.lower() not in columns})
     if unknown:
         raise BadDeclaration(f"{what}: {sql!r} names {', '.join(unknown)}, which the table does not have")
-    for identifier in tree.find_all(exp.Identifier):
-        identifier.set("quoted", True)
+    for column in tree.find_all(exp.Column):
+        _qualify(column)
     return exp.paren(tree, copy=False)
 
 
@@ -43,6 +52,16 @@ def _single(sql: str, what: str) -> Node:
         case [exp.Condition() as tree] if not isinstance(tree, exp.Query):
             return tree
     raise BadDeclaration(f"{what}: {sql!r} is not one condition; write it as it would stand after WHERE")
+
+
+def _qualify(column: exp.Column) -> None:
+    """`a` becomes `t`.`a`, and the field `a.b` of a STRUCT `t`.`a`.`b`."""
+    for part, free in (("table", "this"), ("db", "table"), ("catalog", "db")):
+        if column.args.get(free) and not column.args.get(part):
+            column.set(part, exp.to_identifier(ROW))
+            break
+    for identifier in column.find_all(exp.Identifier):
+        identifier.set("quoted", True)
 
 
 def _first_name(column: exp.Column) -> str:

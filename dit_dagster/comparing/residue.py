@@ -1,44 +1,51 @@
 """The residue's statement: equal rows cancel, what is left is paired and counted, all inside the warehouse.
 
-The answer is small however large the difference: one row per kind of difference, per column, per day and per dimension
-value, and a few samples of each.
+The steps, each a named query: `net`, the row hashes that do not cancel; `ranked`, the rows behind them as arrays of
+canonical texts, numbered within their key; `pairs`, where the two sides meet. Arrays of texts keep the statement short
+however many columns a table has: what is said of one value is said once, for all columns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 from sqlglot import exp
 
-from dit_dagster.comparing.counting import Input, day_of, key_text, rows_of
+from dit_dagster.comparing.counting import Input, day_of
 from dit_dagster.comparing.distance import near
-from dit_dagster.comparing.rows import Engine
+from dit_dagster.comparing.rows import Engine, marked, row_text, unmarked
 from dit_dagster.comparing.schema import Column
 from dit_dagster.comparing.sql import (
     Node,
     all_of,
     any_of,
+    array,
     call,
     cast,
     choose,
     column,
-    differs,
+    count,
     is_null,
     named,
     number,
     ordered,
     parameter,
     render,
+    safe_cast,
     step,
+    table,
     text,
+    window,
 )
 from dit_dagster.comparing.telling import cells, told_of_pairs
 from dit_dagster.ports import Statement
 
 LEFT, RIGHT = 1, -1
+SIDE = "__dit_side"
+_SIDES = ("l", "r")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,42 +58,51 @@ class Question:
     boundaries: tuple[date, ...]
     expected: Node | None
 
+    @property
+    def reaching(self) -> tuple[Column, Column] | None:
+        """The span's columns, if there are boundaries to reach over."""
+        return self.left.layout.span if self.boundaries else None
+
 
 def residue_statement(question: Question, spelling: Engine) -> Statement:
     """One statement: a chain of named steps, then the union of everything that is told about the pairs."""
     layout = question.left.layout
     steps = {
         "net": _net(question, spelling),
-        "surplus": _surplus(question, spelling),
         "ranked": _ranked(question, spelling),
         "pairs": _pairs(question, spelling),
     }
-    told: exp.Query = exp.union(*told_of_pairs(layout, spelling), distinct=False)
+    announced, reaching = question.expected is not None, question.reaching is not None
+    tellings = told_of_pairs(layout, spelling, announced=announced, reaching=reaching)
+    told: exp.Query = exp.union(*tellings, distinct=False)
     if layout.pairing:
-        told = told.with_(exp.to_identifier("cells", quoted=True), as_=cells(layout, spelling))
-    sql = _assembled(steps, told, spelling)
-    return Statement(sql=sql, parameters=_parameters(question))
+        told = _after({"cells": cells(layout, spelling)}, told)
+    return Statement(sql=_assembled(steps, told, spelling), parameters=_parameters(question))
 
 
 def _assembled(steps: Mapping[str, exp.Select], told: exp.Query, spelling: Engine) -> str:
     """BigQuery evaluates a named step as often as it is used, so there the pairs become a temporary table."""
     if spelling.keeps_steps:
         return render(_after(steps, told))
-    before = {name: step for name, step in steps.items() if name != "pairs"}
+    before = {name: each for name, each in steps.items() if name != "pairs"}
     return f"CREATE TEMP TABLE `pairs` AS {render(_after(before, steps['pairs']))};\n{render(told)}"
 
 
 def _after(steps: Mapping[str, exp.Select], query: exp.Query) -> exp.Query:
-    for name, each in reversed(tuple(steps.items())):
-        query = query.with_(exp.to_identifier(name, quoted=True), as_=each, append=True)
-    own = query.args["with_"]
-    own.set("expressions", list(reversed(own.expressions)))
+    """`query` with named steps before it, in order, and before those that it has."""
+    own = query.args.get("with_")
+    before = [exp.CTE(this=each, alias=exp.TableAlias(this=_quoted(name))) for name, each in steps.items()]
+    query.set("with_", exp.With(expressions=[*before, *(own.expressions if own else [])]))
     return query
+
+
+def _quoted(name: str) -> exp.Identifier:
+    return exp.to_identifier(name, quoted=True)
 
 
 def _parameters(question: Question) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    if question.left.layout.span and question.boundaries:
+    if question.reaching:
         values["boundaries"] = sorted(question.boundaries)
     known = [day for day in question.days or () if day]
     if known:
@@ -94,161 +110,168 @@ def _parameters(question: Question) -> dict[str, Any]:
     return values
 
 
-def _within_days(question: Question, of: Input) -> Node | None:
+def _both(question: Question) -> exp.Select:
+    """The rows of the differing days of both sides, as `t`, each with its side."""
+    left, right = question.left.layout, question.right.layout
+    fields: list[Node] = [exp.Star()]
+    if tuple(left.fields.items()) != tuple(right.fields.items()) or left.ignores:
+        fields = [column(name, "t") for name in sorted(_read(question))]
+    sides = [
+        exp.select(named(number(side), SIDE), *(field.copy() for field in fields)).from_(table(of.table, "t"))
+        for side, of in ((LEFT, question.left), (RIGHT, question.right))
+    ]
+    both = exp.select().from_(exp.union(*sides, distinct=False).subquery("t"))
+    for condition in (question.left.where, _within_days(question)):
+        both = both.where(condition.copy()) if condition is not None else both
+    return both
+
+
+def _read(question: Question) -> set[str]:
+    """The columns that a comparison needs, in lower case."""
+    layout = question.left.layout
+    parts = (
+        *layout.columns,
+        *layout.pairing,
+        *layout.dimensions,
+        *(layout.span or ()),
+        *([layout.day] if layout.day else []),
+    )
+    predicates = [each for each in (question.left.where, question.expected) if each is not None]
+    named_in = {str(each.parts[0].name) for tree in predicates for each in tree.find_all(exp.Column)}
+    return {name.lower() for name in (*(part.name for part in parts), *named_in)}
+
+
+def _within_days(question: Question) -> Node | None:
     """Rows of the differing days; the plain range beside the list is what prunes partitions."""
-    if question.days is None or of.layout.day is None:
+    of = question.left.layout.day
+    if question.days is None or of is None:
         return None
-    day = day_of(of.layout.day, "t")
+    day = day_of(of, "t")
     tests = [is_null(day)] if None in question.days else []
     if any(question.days):
-        raw = column(of.layout.day.name, "t")
-        first, last = (cast(parameter(name), of.layout.day.type) for name in ("first", "last"))
+        raw = column(of.name, "t")
+        first, last = (cast(parameter(name), of.type) for name in ("first", "last"))
         listed = exp.In(this=day.copy(), unnest=exp.Unnest(expressions=[parameter("days")]))
         since = exp.GTE(this=raw, expression=first)
         tests.append(exp.paren(all_of([since, exp.LT(this=raw.copy(), expression=last), listed])))
-    return any_of(tests)
-
-
-def _selected(question: Question, of: Input, projection: Sequence[Node]) -> exp.Select:
-    select = rows_of(of, projection)
-    days = _within_days(question, of)
-    return select.where(days) if days is not None else select
+    return exp.paren(any_of(tests))
 
 
 def _net(question: Question, spelling: Engine) -> exp.Select:
     """Rows that do not cancel: per row hash, the copies on the left less those on the right."""
-    sides = []
-    for side, of in ((LEFT, question.left), (RIGHT, question.right)):
-        first, second = spelling.hashes(of.layout.columns, "t")
-        projection = [named(number(side), "side"), named(first, "h1"), named(second, "h2")]
-        sides.append(_selected(question, of, projection))
-    balance = call("SUM", column("side", "b"))
+    first, second = spelling.hashes(question.left.layout.columns, "t")
+    hashed = _both(question).select(column(SIDE, "t"), named(first, "h1"), named(second, "h2"))
+    balance = call("SUM", column(SIDE))
     return (
-        exp.select(
-            named(column("h1", "b"), "h1"),
-            named(column("h2", "b"), "h2"),
-            named(balance, "net"),
-            named(exp.Count(this=exp.Star()), "copies"),
-        )
-        .from_(exp.union(*sides, distinct=False).subquery("b"))
-        .group_by(column("h1", "b"), column("h2", "b"))
+        exp.select(column("h1"), column("h2"), named(balance, "net"), named(count(), "copies"))
+        .from_(hashed.subquery("b"))
+        .group_by(column("h1"), column("h2"))
         .having(exp.NEQ(this=balance.copy(), expression=number(0)))
     )
 
 
-def _surplus(question: Question, spelling: Engine) -> exp.Select:
-    """The rows themselves, each as often as it is in surplus, under short names that no column can clash with."""
-    sides = [_surplus_of(question, of, side, spelling) for side, of in ((LEFT, question.left), (RIGHT, question.right))]
-    kept = exp.LTE(this=column("copy", "s"), expression=call("ABS", column("net", "s")))
-    return exp.select("*").from_(exp.union(*sides, distinct=False).subquery("s")).where(kept)
-
-
-def _surplus_of(question: Question, of: Input, side: int, spelling: Engine) -> exp.Select:
-    layout = of.layout
-    first, second = spelling.hashes(layout.columns, "t")
-    raw = [named(column(each.name, "t"), name) for name, each in _carried(of)]
-    day = [named(day_of(layout.day, "t"), "day")] if layout.day else []
-    expected = [named(question.expected.copy(), "expected")] if question.expected is not None else []
-    rows = _selected(question, of, [named(first, "h1"), named(second, "h2"), *raw, *day, *expected])
-    alike = all_of([exp.EQ(this=column(name, "r"), expression=column(name, "n")) for name in ("h1", "h2")])
-    copy = exp.Window(
-        this=call("ROW_NUMBER"),
-        partition_by=[column("h1", "n"), column("h2", "n")],
-        order=_ordered([column("h1", "n")]),
-    )
-    projection = [
-        named(number(side), "side"),
-        *(named(column(name, "n"), name) for name in ("h1", "h2", "net", "copies")),
-        *(named(column(name, "r"), name) for name, _ in _carried(of)),
-        named(column("day", "r") if day else cast(exp.Null(), "DATE"), "day"),
-        named(column("expected", "r") if expected else exp.false(), "expected"),
-        named(copy, "copy"),
-    ]
-    surplus = exp.GT(this=exp.Mul(this=column("net", "n"), expression=number(side)), expression=number(0))
-    return exp.select(*projection).from_(rows.subquery("r")).join(step("net", "n"), on=alike).where(surplus)
-
-
-def _carried(of: Input) -> list[tuple[str, Column]]:
-    """What of a row is carried along, under its short name."""
-    layout = of.layout
-    span = layout.span or ()
-    return [
-        *((f"c{i}", each) for i, each in enumerate(layout.columns)),
-        *((f"k{i}", each) for i, each in enumerate(layout.pairing)),
-        *((f"m{i}", each) for i, each in enumerate(layout.dimensions)),
-        *((f"s{i}", each) for i, each in enumerate(span)),
-    ]
-
-
-def _as(name: str, of: Column) -> Column:
-    return replace(of, name=name)
-
-
 def _ranked(question: Question, spelling: Engine) -> exp.Select:
-    """Rows numbered within their key, so that the n-th of one side meets the n-th of the other.
+    """Rows in surplus, numbered within their key, so that the n-th of one side meets the n-th of the other.
 
-    Rows are in the order of what must be equal, then of what may differ by a tolerance: where a pairing within the
+    They are in the order of what must be equal, then of what may differ by a tolerance: where a pairing within the
     tolerance of one column exists, this finds it.
     """
     layout = question.left.layout
-    keys = [_as(f"k{i}", each) for i, each in enumerate(layout.pairing)]
-    key = key_text(keys, spelling, "s") if keys else cast(column("side", "s"), "STRING")
-    rest = [_as(f"c{i}", each) for i, each in enumerate(layout.columns) if not each.tolerance]
-    exact = spelling.hashes(rest, "s")[0] if rest and layout.tolerant else number(0)
-    inner = exp.select("*", named(key, "key"), named(exact, "exact")).from_(step("surplus", "s"))
-    loose = [column(f"c{i}", "s") for i, each in enumerate(layout.columns) if each.tolerance]
-    order = _ordered([column("exact", "s"), *loose, column("h1", "s"), column("h2", "s")])
-    by_key = [column("side", "s"), column("key", "s")]
-    rank = exp.Window(this=call("ROW_NUMBER"), partition_by=by_key, order=order)
-    many = exp.Window(this=exp.Count(this=exp.Star()), partition_by=[each.copy() for each in by_key])
-    return exp.select("*", named(rank, "nth"), named(many, "rivals")).from_(inner.subquery("s"))
+    by_key = [column("side"), column("key")]
+    loose = [
+        _sortable(each, spelling.element(column("v"), number(i)))
+        for i, each in enumerate(layout.columns, 1)
+        if each.tolerance
+    ]
+    order = [ordered(each) for each in (*([column("exact")] if loose else []), *loose, column("h1"), column("h2"))]
+    return exp.select(
+        "*",
+        named(window(call("ROW_NUMBER"), by=by_key, order=order), "nth"),
+        named(window(count(), by=by_key), "rivals"),
+    ).from_(_surplus(question, spelling).subquery("s"))
 
 
-def _ranked_on(side: int) -> exp.Select:
-    mine = exp.EQ(this=column("side", "k"), expression=number(side))
-    return exp.select("*").from_(step("ranked", "k")).where(mine)
+def _sortable(of: Column, value: Node) -> Node:
+    return safe_cast(unmarked(value), "FLOAT64" if of.type == "FLOAT64" else "NUMERIC")
 
 
-def _ordered(columns: Sequence[Node]) -> exp.Order:
-    return exp.Order(expressions=[ordered(each) for each in columns])
+def _surplus(question: Question, spelling: Engine) -> exp.Select:
+    """The rows behind `net`, each as often as it is in surplus, as arrays of texts."""
+    layout = question.left.layout
+    hashes = spelling.hashes(layout.columns, "t")
+    meet = [exp.EQ(this=value, expression=column(name, "n")) for value, name in zip(hashes, ("h1", "h2"), strict=True)]
+    in_surplus = exp.GT(this=exp.Mul(this=column("net", "n"), expression=column(SIDE, "t")), expression=number(0))
+    copy = window(call("ROW_NUMBER"), by=[column("h1", "n"), column("h2", "n")], order=[ordered(column("h1", "n"))])
+    key = row_text([spelling.text(each, "t") for each in layout.pairing]) if layout.pairing else _side_text()
+    return (
+        _both(question)
+        .select(
+            named(column(SIDE, "t"), "side"),
+            exp.Column(this=exp.Star(), table=_quoted("n")),
+            named(key, "key"),
+            named(array([marked(spelling.text(each, "t")) for each in layout.columns]), "v"),
+            *(named(value, name) for name, value in _besides(question, spelling).items()),
+        )
+        .join(step("net", "n"), on=all_of(meet))
+        .where(in_surplus)
+        .qualify(exp.LTE(this=copy, expression=call("ABS", column("net", "n"))))
+    )
+
+
+def _side_text() -> Node:
+    """Without keys no row of one side meets one of the other."""
+    return cast(column(SIDE, "t"), "STRING")
+
+
+def _besides(question: Question, spelling: Engine) -> dict[str, Node]:
+    """What else of a row is asked for."""
+    layout = question.left.layout
+    found: dict[str, Node] = {}
+    if layout.tolerant:
+        rest = [each for each in layout.columns if not each.tolerance]
+        found["exact"] = spelling.hashes(rest, "t")[0] if rest else number(0)
+    if layout.dimensions:
+        found["m"] = array([marked(spelling.text(each, "t")) for each in layout.dimensions])
+    if layout.day:
+        found["day"] = day_of(layout.day, "t")
+    if question.expected is not None:
+        found["expected"] = _true(question.expected.copy())
+    if question.reaching:
+        found["touches"] = spans(*question.reaching, "t")
+    return found
 
 
 def _pairs(question: Question, spelling: Engine) -> exp.Select:
     """What is told of: a pair of rows of one key, or a row that stayed alone."""
-    layout = question.left.layout
-    sides = {name: _ranked_on(side) for name, side in (("l", LEFT), ("r", RIGHT))}
     meet = all_of([exp.EQ(this=column(name, "l"), expression=column(name, "r")) for name in ("key", "nth")])
-    both = all_of([exp.not_(is_null(column("side", side))) for side in ("l", "r")])
     rivals = exp.GT(this=call("GREATEST", column("rivals", "l"), column("rivals", "r")), expression=number(1))
+    doubtful = all_of([rivals, exp.EQ(this=column("nth", "l"), expression=number(1))])
+    besides = _besides(question, spelling)
     projection = [
         named(_kind(question, spelling), "kind"),
-        named(_either("key"), "key"),
-        named(_either("nth"), "nth"),
-        *(named(column("side", side), f"{side}side") for side in ("l", "r")),
-        named(_either("day"), "day"),
-        named(exp.Coalesce(this=all_of([both, rivals]), expressions=[exp.false()]), "ambiguous"),
-        named(any_of([_true("expected", side) for side in ("l", "r")]), "expected"),
-        named(any_of([_touches(question, side) for side in ("l", "r")]), "touches"),
-        *(named(column(f"c{i}", side), f"{side}{i}") for i in range(len(layout.columns)) for side in ("l", "r")),
-        *(named(_either(f"m{i}"), f"m{i}") for i in range(len(layout.dimensions))),
+        *(named(_either(name), name) for name in ("key", "nth", "day", "m") if name in ("key", "nth", *besides)),
+        named(_true(doubtful), "ambiguous"),
+        *(named(_on_either(name), name) for name in ("expected", "touches") if name in besides),
+        *(named(column("v", side), f"{side}v") for side in _SIDES),
     ]
-    joined = exp.select(*projection).from_(sides["l"].subquery("l"))
-    return joined.join(sides["r"].subquery("r"), on=meet, join_type="full outer")
+    left, right = (_ranked_on(side) for side in (LEFT, RIGHT))
+    return exp.select(*projection).from_(left.subquery("l")).join(right.subquery("r"), on=meet, join_type="full outer")
+
+
+def _on_either(name: str) -> Node:
+    return any_of([_true(column(name, side)) for side in _SIDES])
+
+
+def _ranked_on(side: int) -> exp.Select:
+    return exp.select("*").from_(step("ranked", "k")).where(exp.EQ(this=column("side"), expression=number(side)))
 
 
 def _either(name: str) -> Node:
     return exp.Coalesce(this=column(name, "l"), expressions=[column(name, "r")])
 
 
-def _true(name: str, side: str) -> Node:
-    return exp.Coalesce(this=column(name, side), expressions=[exp.false()])
-
-
-def _touches(question: Question, side: str) -> Node:
-    span = question.left.layout.span
-    if span is None or not question.boundaries:
-        return exp.false()
-    return spans(_as("s0", span[0]), _as("s1", span[1]), side)
+def _true(condition: Node) -> Node:
+    return exp.Coalesce(this=condition, expressions=[exp.false()])
 
 
 def spans(start: Column, end: Column, alias: str) -> Node:
@@ -259,20 +282,20 @@ def spans(start: Column, end: Column, alias: str) -> Node:
 
     closed = exp.GT(this=passed(end), expression=passed(start))
     ahead = exp.LT(this=passed(start), expression=call("ARRAY_LENGTH", parameter("boundaries")))
-    crosses = choose(is_null(column(end.name, alias)), ahead, closed)
-    return exp.Coalesce(this=crosses, expressions=[exp.false()])
+    return _true(choose(is_null(column(end.name, alias)), ahead, closed))
 
 
 def _kind(question: Question, spelling: Engine) -> Node:
-    alone = [is_null(column("side", side)) for side in ("l", "r")]
-    both = all_of([exp.not_(each.copy()) for each in alone])
+    """A pair differs or is near; a row alone is one copy too many, or one that the other side lacks."""
+    missing = {side: is_null(column("side", side)) for side in _SIDES}
     elsewhere = exp.GT(this=_either("copies"), expression=call("ABS", _either("net")))
+    both = exp.not_(exp.paren(any_of(list(missing.values()))))
     return (
         exp.Case()
-        .when(exp.and_(both, _beyond(question, spelling)), text("changed"))
+        .when(all_of([both, _beyond(question, spelling)]), text("changed"))
         .when(both.copy(), text("near"))
         .when(elsewhere, text("multiplicity"))
-        .when(alone[1], text("only_left"))
+        .when(missing["r"].copy(), text("only_left"))
         .else_(text("only_right"))
     )
 
@@ -283,10 +306,9 @@ def _beyond(question: Question, spelling: Engine) -> Node:
     if not layout.tolerant:
         return exp.true()
     tests: list[Node] = [exp.NEQ(this=column("exact", "l"), expression=column("exact", "r"))]
-    for i, each in enumerate(layout.columns):
+    for i, each in enumerate(layout.columns, 1):
         if each.tolerance:
-            mine = _as(f"c{i}", each)
-            unlike = differs(spelling.text(mine, "l"), spelling.text(mine, "r"))
-            far = exp.not_(near(each, column(f"c{i}", "l"), column(f"c{i}", "r"), spelling))
-            tests.append(exp.paren(exp.and_(unlike, far)))
+            left, right = (spelling.element(column("v", side), number(i)) for side in _SIDES)
+            far = exp.not_(near(each, (unmarked(left), unmarked(right)), spelling))
+            tests.append(exp.paren(all_of([exp.NEQ(this=left.copy(), expression=right.copy()), far])))
     return exp.paren(any_of(tests))

@@ -57,6 +57,9 @@ class Engine(Protocol):
     def name(self) -> Node:
         """The engine as digests name it: a STRING. Another value means another hash."""
 
+    def element(self, values: Node, place: Node) -> Node:
+        """An element of an array, counted from 1."""
+
     def held(self, numerics: Sequence[Column], alias: str) -> Node:
         """An aggregate: how NUMERIC columns are really held, one word each; empty where there is no doubt."""
 
@@ -90,6 +93,9 @@ class BigQueryEngine:
 
     def name(self) -> Node:
         return text("bigquery")
+
+    def element(self, values: Node, place: Node) -> Node:
+        return exp.Bracket(this=values, expressions=[place], offset=1, safe=False)
 
     def held(self, numerics: Sequence[Column], alias: str) -> Node:  # noqa: ARG002  # BigQuery keeps what it is given
         return text("")
@@ -125,6 +131,10 @@ class LocalEngine:
     def name(self) -> Node:
         return call("CONCAT", text("local/duckdb-"), call("VERSION"))
 
+    def element(self, values: Node, place: Node) -> Node:
+        """Not a subscript: the emulator shifts some twice and some not at all."""
+        return call("LIST_EXTRACT", values, place)
+
     def held(self, numerics: Sequence[Column], alias: str) -> Node:
         kinds = [call("TYPEOF", call("ANY_VALUE", column(each.name, alias))) for each in numerics]
         return call("CONCAT", text(""), *(part for kind in kinds for part in (kind, text(" "))))
@@ -157,6 +167,16 @@ def engine(name: str) -> Engine:
 def row_text(texts: Sequence[Node]) -> Node:
     """Many texts as one, injectively: a JSON array, NULL as null."""
     return call("TO_JSON_STRING", array(texts))
+
+
+def marked(value: Node) -> Node:
+    """A text that is never NULL, for arrays: `=` before it, nothing for NULL."""
+    return exp.Coalesce(this=call("CONCAT", text("="), value), expressions=[text("")])
+
+
+def unmarked(value: Node) -> Node:
+    """The text back from its mark, for casts: a NULL comes back as no characters, which casts to NULL."""
+    return call("SUBSTR", value.copy(), number(2))
 
 
 def _scalar_text(value: Node, of: Column) -> Node:

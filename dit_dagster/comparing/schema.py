@@ -48,7 +48,13 @@ class Layout:
     dimensions: tuple[Column, ...]
     day: Column | None
     span: tuple[Column, Column] | None
-    names: frozenset[str]
+    fields: Mapping[str, Field]
+    ignores: bool
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every column of the table, in lower case."""
+        return frozenset(self.fields)
 
     @property
     def tolerant(self) -> tuple[Column, ...]:
@@ -87,7 +93,8 @@ def layout(facts: TableFacts, policy: ComparisonPolicy, *, engine: str) -> Layou
         dimensions=plain(policy.dimensions),
         day=_of_day(plain([policy.day])[0], "day") if policy.day else None,
         span=_span(plain([policy.span.start, policy.span.end])) if policy.span else None,
-        names=frozenset(fields),
+        fields=fields,
+        ignores=bool(ignored),
     )
 
 

@@ -42,16 +42,26 @@ def cast(value: Node, kind: str) -> Node:
     return exp.cast(value, exp.DataType.build(kind, dialect="bigquery"), dialect="bigquery")
 
 
+def safe_cast(value: Node, kind: str) -> Node:
+    """NULL where a cast would fail."""
+    return exp.TryCast(this=value, to=exp.DataType.build(kind, dialect="bigquery"), safe=True)
+
+
+def window(function: Node, *, by: Sequence[Node], order: Sequence[Node] = ()) -> Node:
+    ranking = exp.Order(expressions=list(order)) if order else None
+    return exp.Window(this=function, partition_by=[each.copy() for each in by], order=ranking)
+
+
+def count() -> Node:
+    return exp.Count(this=exp.Star())
+
+
 def named(value: Node, alias: str) -> Node:
     return exp.alias_(value, alias, quoted=True)
 
 
 def array(values: Iterable[Node]) -> Node:
     return exp.Array(expressions=list(values))
-
-
-def struct(**fields: Node) -> Node:
-    return exp.Struct(expressions=[exp.alias_(value, name, quoted=True) for name, value in fields.items()])
 
 
 def choose(condition: Node, then: Node, otherwise: Node) -> Node:
