@@ -231,7 +231,10 @@ class Registry(Protocol):
         """The newest events of a kind, newest first; of every pipeline if None."""
 
     def since(self, kinds: Sequence[str], after: datetime | None, limit: int) -> tuple[Event, ...]:
-        """Events of these kinds recorded after a time, oldest first."""
+        """Events of these kinds recorded after a time, oldest first.
+
+        At most `limit`, and with the last one all that were recorded at its time: what comes after it is not lost.
+        """
 
     def claim(
         self, fingerprint: str, *, run_id: str, pipeline: str, note: Mapping[str, Any] | None = None

@@ -92,10 +92,12 @@ class WarehouseRegistry:
         return self._read(condition, parameters, order="DESC", limit=limit)
 
     def since(self, kinds: Sequence[str], after: datetime | None, limit: int) -> tuple[Event, ...]:
-        condition, parameters = "kind IN UNNEST(@kinds)", {"kinds": list(kinds)}
+        condition = "kind IN UNNEST(@kinds)" + (" AND recorded_at > @after" if after is not None else "")
+        parameters: dict[str, Scalar | Sequence[Scalar]] = {"kinds": list(kinds)}
         if after is not None:
-            return self._read(f"{condition} AND recorded_at > @after", {**parameters, "after": after}, limit=limit)
-        return self._read(condition, parameters, limit=limit)
+            parameters["after"] = after
+        # Events of one statement have one time: a plain LIMIT could cut between them.
+        return self._read(f"{condition} QUALIFY RANK() OVER (ORDER BY recorded_at) <= {int(limit)}", parameters)
 
     def claim(
         self, fingerprint: str, *, run_id: str, pipeline: str, note: Mapping[str, Any] | None = None
