@@ -1,0 +1,45 @@
+"""The local cloud, a warehouse on it, and a dataset of one's own."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+from dit_dagster.adapters.bigquery import BigQueryWarehouse
+from dit_dagster.adapters.local_gcp import LocalCloud
+from dit_dagster.model.identity import DatasetName
+from dit_dagster_tests.local_cloud import local_cloud
+
+__all__ = ["local_cloud"]
+
+# A loaded machine is slow, not wrong.
+settings.register_profile("steady", deadline=None)
+settings.load_profile("steady")
+
+
+@pytest.fixture(scope="session")
+def warehouse(local_cloud: LocalCloud) -> BigQueryWarehouse:
+    """The Warehouse port on the local cloud."""
+    return BigQueryWarehouse.local(rest=local_cloud.rest, project=local_cloud.project)
+
+
+@pytest.fixture
+def dataset(warehouse: BigQueryWarehouse) -> Iterator[DatasetName]:
+    """An empty dataset, gone after the test."""
+    yield from new_dataset(warehouse)
+
+
+@pytest.fixture(scope="module")
+def module_dataset(warehouse: BigQueryWarehouse) -> Iterator[DatasetName]:
+    """An empty dataset that the tests of one module share."""
+    yield from new_dataset(warehouse)
+
+
+def new_dataset(warehouse: BigQueryWarehouse) -> Iterator[DatasetName]:
+    made = DatasetName(warehouse.project, f"test_{secrets.token_hex(6)}")
+    warehouse.ensure_dataset(made)
+    yield made
+    warehouse.client.delete_dataset(str(made), delete_contents=True, not_found_ok=True)

@@ -1,0 +1,34 @@
+"""The public surface, pinned: what stands here is kept, and what is not here may change."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+import dit_dagster
+
+
+def test_these_names_are_public() -> None:
+    """Everything that the command does, and the component."""
+    assert dit_dagster.__all__ == ["MultiModePipeline", "compare", "explain", "plan", "run"]
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        pytest.param("plan", ["pipeline", "settings", "options"], id="plan"),
+        pytest.param("explain", ["pipeline", "settings", "options"], id="explain"),
+        pytest.param("run", ["pipeline", "settings", "watch", "stop", "options"], id="run"),
+        pytest.param("compare", ["left", "right", "policy", "settings"], id="compare"),
+    ],
+)
+def test_a_function_takes_these_arguments(name: str, parameters: list[str]) -> None:
+    """Names of parameters are part of the promise."""
+    assert list(inspect.signature(getattr(dit_dagster, name)).parameters) == parameters
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    """Imports on demand do not hide a misspelling."""
+    with pytest.raises(AttributeError, match="no attribute 'runn'"):
+        dit_dagster.runn  # noqa: B018
