@@ -1,0 +1,45 @@
+# `dit` in an image: git, uv, the docker client and this project at its locked dependencies.
+#
+#   docker build -t dit .
+#   docker run --rm dit list
+#   docker run --rm -e DIT_WAREHOUSE=bigquery -e DIT_PROJECT=my-project \
+#     -v "$HOME/.config/gcloud:/home/dit/.config/gcloud:ro" -v "$PWD/pipelines:/pipelines:ro" \
+#     -e DIT_PIPELINES=/pipelines dit run my_pipeline --commit main
+
+FROM docker:28-cli AS docker
+
+FROM python:3.11-slim-bookworm
+
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends git \
+ && rm -rf /var/lib/apt/lists/*
+
+# The client only: steps that run in containers reach a daemon through DOCKER_HOST or a mounted socket.
+COPY --from=docker /usr/local/bin/docker /usr/local/bin/docker
+
+ENV VIRTUAL_ENV=/opt/dit \
+    PATH=/opt/dit/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1
+
+# uv stays in the image: the environment of each commit is built with it. The lock pins its version and every other.
+WORKDIR /opt/source
+COPY requirements.lock ./
+RUN python -m venv "$VIRTUAL_ENV" \
+ && pip install --no-cache-dir --disable-pip-version-check "$(grep -oE '^uv==[0-9.]+' requirements.lock)" \
+ && uv pip sync --no-cache --require-hashes requirements.lock
+
+COPY pyproject.toml README.md LICENSE ./
+COPY dit_dagster ./dit_dagster
+RUN uv pip install --no-cache --no-deps .
+
+RUN useradd --create-home --uid 1000 dit \
+ && install --directory --owner dit /var/lib/dit
+USER dit
+WORKDIR /home/dit
+
+# Checkouts, environments, logs and the local cloud: mount a volume here to keep them.
+ENV DIT_HOME=/var/lib/dit
+ENTRYPOINT ["dit"]
+CMD ["--help"]
