@@ -1,18 +1,18 @@
 """The SourceControl port on git.
 
-The repository is only read; checkouts are archives of a commit, apart from any working tree, shared by equal trees
+The repository is only read; checkouts are the files of a commit, apart from any working tree, shared by equal trees
 and never changed once complete.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
-import tarfile
 import tempfile
 from collections.abc import Mapping, Sequence
-from io import BytesIO
+from dataclasses import dataclass
 from pathlib import Path
 
 from dit_dagster.errors import InfrastructureError, UnknownName, UsageError
@@ -31,12 +31,15 @@ class GitSource:
         self._variables = {**own, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
         if shutil.which("git") is None:
             raise UsageError("git is not on PATH; install it ('dit doctor' tells how)")
-        if not self._is_repository():
+        place = self._place()
+        if place is None:
             raise UsageError(f"{repository} is not a git repository; correct `repository` in the pipeline's defs.yaml")
+        if place:
+            raise UsageError(f"{repository} is not the top of its git repository; declare the top, and code.paths")
 
     def resolve(self, ref: str) -> Commit:
         name = GitRef(ref)
-        found = self._git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}", check=False)
+        found = self._maybe("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
         if found is None:
             hint = ", ".join(known for known, _ in self.known()[:8])
             raise UnknownName(f"no commit {ref!r} in {self._repository}; it knows {hint or 'no branch or tag'}")
@@ -46,7 +49,6 @@ class GitSource:
         if not paths:
             return Tree(self._text("rev-parse", "--verify", f"{commit}^{{tree}}"))
         listing = self._git("ls-tree", "-z", commit, "--", *(path.rstrip("/") for path in paths))
-        assert listing is not None  # noqa: S101  # checked calls answer
         found = [entry for entry in listing.split(b"\0") if entry]
         if len(found) < len(set(paths)):
             raise UnknownName(f"code.paths: commit {commit} does not have all of {', '.join(paths)}")
@@ -76,35 +78,94 @@ class GitSource:
         return self._text("log", "-1", "--format=%s", commit)
 
     def _extract(self, commit: Commit, directory: Path) -> None:
-        """Unpack beside the place, then rename: a directory that exists is complete."""
-        archive = self._git("archive", "--format=tar", commit)
-        assert archive is not None  # noqa: S101  # checked calls answer
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(dir=directory.parent, prefix=".partial-"))
+        """Write beside the place, then rename: a directory that exists is complete."""
+        partial: Path | None = None
         try:
-            with tarfile.open(fileobj=BytesIO(archive)) as tar:
-                tar.extractall(partial, filter="data")
+            directory.parent.mkdir(parents=True, exist_ok=True)
+            partial = Path(tempfile.mkdtemp(dir=directory.parent, prefix=".partial-"))
+            self._write(commit, partial)
             partial.chmod(0o755)
             partial.rename(directory)
         except OSError as error:
-            shutil.rmtree(partial, ignore_errors=True)
             if not directory.exists():
                 raise InfrastructureError(f"cannot check out {commit} into {directory}: {error}") from error
+        finally:
+            if partial is not None:
+                shutil.rmtree(partial, ignore_errors=True)
 
-    def _is_repository(self) -> bool:
-        return self._repository.is_dir() and self._git("rev-parse", "--git-dir", check=False) is not None
+    def _write(self, commit: Commit, directory: Path) -> None:
+        """The blobs as they are: attributes (export-ignore, export-subst, line ends) would make one tree many."""
+        entries = [_Entry.parse(line) for line in self._git("ls-tree", "-r", "-z", commit).split(b"\0") if line]
+        blobs = [entry for entry in entries if entry.kind == "blob"]
+        contents = self._contents([entry.object for entry in blobs])
+        links = {entry.path: content for entry, content in zip(blobs, contents, strict=True) if entry.mode == _LINK}
+        for entry, content in zip(blobs, contents, strict=True):
+            if entry.path not in links:
+                file = directory / entry.path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(content)
+                file.chmod(0o755 if entry.mode == _EXECUTABLE else 0o644)
+        # Last, so that nothing is written through one.
+        for path, target in links.items():
+            link = directory / path
+            lexically = os.path.normpath(link.parent / os.fsdecode(target))
+            if not Path(lexically).is_relative_to(directory):
+                raise UsageError(f"commit {commit}: the link {path} leads outside of it; a program is its own tree")
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(os.fsdecode(target))
+
+    def _contents(self, objects: Sequence[str]) -> Sequence[bytes]:
+        """What each object holds: `cat-file` answers with a line `<id> <kind> <size>` before each."""
+        answer = self._git("cat-file", "--batch", given="".join(f"{one}\n" for one in objects).encode())
+        found: list[bytes] = []
+        place = 0
+        for _ in objects:
+            end = answer.index(b"\n", place)
+            size = int(answer[place:end].split()[2])
+            found.append(answer[end + 1 : end + 1 + size])
+            place = end + 1 + size + 1
+        return found
+
+    def _place(self) -> str | None:
+        """Where in its repository the folder is, empty at the top; None if it is in none."""
+        if not self._repository.is_dir():
+            return None
+        found = self._maybe("rev-parse", "--show-prefix")
+        return found.decode("utf-8", "replace").strip() if found is not None else None
 
     def _text(self, *arguments: str) -> str:
-        output = self._git(*arguments)
-        assert output is not None  # noqa: S101  # checked calls answer
-        return output.decode("utf-8", "replace").strip("\n")
+        return self._git(*arguments).decode("utf-8", "replace").strip()
 
-    def _git(self, *arguments: str, check: bool = True) -> bytes | None:
-        command = ["git", "-c", "safe.directory=*", "-C", str(self._repository), *arguments]
-        done = subprocess.run(command, capture_output=True, env=self._variables, check=False)
-        if done.returncode == 0:
-            return done.stdout
-        if check:
+    def _git(self, *arguments: str, given: bytes = b"") -> bytes:
+        done = self._done(arguments, given)
+        if done.returncode != 0:
             reason = done.stderr.decode("utf-8", "replace").strip()
             raise InfrastructureError(f"git {arguments[0]} failed in {self._repository}: {reason}")
-        return None
+        return done.stdout
+
+    def _maybe(self, *arguments: str) -> bytes | None:
+        done = self._done(arguments, b"")
+        return done.stdout if done.returncode == 0 else None
+
+    def _done(self, arguments: Sequence[str], given: bytes) -> subprocess.CompletedProcess[bytes]:
+        command = ["git", "-c", "safe.directory=*", "-C", str(self._repository), *arguments]
+        return subprocess.run(command, input=given, capture_output=True, env=self._variables, check=False)
+
+
+_LINK, _EXECUTABLE = "120000", "100755"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """A line of `git ls-tree -r -z`."""
+
+    mode: str
+    kind: str
+    object: str
+    path: str
+
+    @classmethod
+    def parse(cls, line: bytes) -> _Entry:
+        head, _, path = line.partition(b"\t")
+        mode, kind, object_ = head.decode().split()
+        return cls(mode=mode, kind=kind, object=object_, path=os.fsdecode(path))
