@@ -71,7 +71,8 @@ class GitSource:
             "refs/tags",
         )
         rows = [line.split("\t") for line in listing.split("\n") if line]
-        return tuple((name, Commit(peeled or direct)) for name, direct, peeled in rows)
+        # The last row's last tab is stripped with the line's end: a branch has no peeled id.
+        return tuple((name, Commit(next(filter(None, peeled), direct))) for name, direct, *peeled in rows)
 
     def subject(self, commit: Commit) -> str:
         """The first line of the commit's message."""
