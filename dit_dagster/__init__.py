@@ -28,3 +28,8 @@ def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'dit_dagster' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Names that are imported on demand as well: Dagster's registry finds the component by looking."""
+    return sorted({*globals(), *__all__})

@@ -1,12 +1,15 @@
-"""Connects the ports to adapters, as the settings say. The only place that knows which adapter is used."""
+"""Connects the ports to adapters, as the settings say. The only place that knows which adapter is used.
+
+Google's client is imported when a warehouse is asked for: it takes seconds, and reading declarations needs none.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dit_dagster.adapters.bigquery import BigQueryWarehouse
 from dit_dagster.adapters.environments import UvEnvironments
 from dit_dagster.adapters.git import GitSource
 from dit_dagster.adapters.process import ProcessRunner
@@ -16,6 +19,11 @@ from dit_dagster.model.identity import TableName
 from dit_dagster.model.pipeline import Pipeline, read_pipeline
 from dit_dagster.running.workplace import Workplace
 from dit_dagster.settings import Settings, inherited, whole_environment
+
+if TYPE_CHECKING:
+    from google.cloud.bigquery import Client
+
+    from dit_dagster.adapters.bigquery import BigQueryWarehouse
 
 _SHIPPED = Path(__file__).with_name("defs")
 SAMPLE = "{sample}"
@@ -47,12 +55,13 @@ class Surroundings:
 
 def surroundings(settings: Settings) -> Surroundings:
     """The warehouse: Google's, or the local one, which is started if it does not run."""
+    from dit_dagster.adapters.bigquery import BigQueryWarehouse
+
     if settings.warehouse == "bigquery":
-        warehouse = BigQueryWarehouse.google(
-            project=settings.project, location=settings.location, maximum_bytes=settings.max_bytes
-        )
-        return Surroundings(
-            warehouse=warehouse, variables={**inherited(cloud=True), "GOOGLE_CLOUD_PROJECT": warehouse.project}
+        return _google(
+            BigQueryWarehouse.google(
+                project=settings.project, location=settings.location, maximum_bytes=settings.max_bytes
+            )
         )
     from dit_dagster.adapters import local_gcp
 
@@ -62,6 +71,18 @@ def surroundings(settings: Settings) -> Surroundings:
         warehouse=BigQueryWarehouse.local(rest=cloud.rest, project=cloud.project),
         variables={**base, **cloud.environment(base)},
     )
+
+
+def google_surroundings(client: Client, settings: Settings) -> Surroundings:
+    """Google's warehouse through a client that the caller made and configured."""
+    from dit_dagster.adapters.bigquery import BigQueryWarehouse
+
+    return _google(BigQueryWarehouse(client, maximum_bytes=settings.max_bytes))
+
+
+def _google(warehouse: BigQueryWarehouse) -> Surroundings:
+    variables = {**inherited(cloud=True), "GOOGLE_CLOUD_PROJECT": warehouse.project}
+    return Surroundings(warehouse=warehouse, variables=variables)
 
 
 def repository(pipeline: Pipeline, settings: Settings) -> Path:
@@ -107,7 +128,7 @@ def _load_sample(pipeline: Pipeline, warehouse: BigQueryWarehouse) -> None:
         load(warehouse.client, str(tables[0].parent))
 
 
-def registry(settings: Settings) -> WarehouseRegistry:
-    """The registry alone, for commands that only look."""
-    warehouse = surroundings(settings).warehouse
+def registry(settings: Settings, around: Surroundings | None = None) -> WarehouseRegistry:
+    """The registry alone, for those that only look."""
+    warehouse = (around or surroundings(settings)).warehouse
     return WarehouseRegistry(warehouse, settings.registry(warehouse.project))

@@ -79,10 +79,10 @@ def _spelled(value: Any) -> Any:
     return value
 
 
+_Mutation = RestrictKeys | DropRows | ShiftTimestamps | SetValues | ProjectColumns
+_Kind = Literal["restrict_keys", "drop_rows", "shift_timestamps", "set_values", "project_columns"]
+
 Mutation = Annotated[
-    Annotated[
-        RestrictKeys | DropRows | ShiftTimestamps | SetValues | ProjectColumns,
-        Field(discriminator="kind"),
-    ],
-    BeforeValidator(_spelled),
+    Annotated[_Mutation, Field(discriminator="kind")],
+    BeforeValidator(_spelled, json_schema_input_type=_Mutation | dict[_Kind, dict[str, Any]]),
 ]

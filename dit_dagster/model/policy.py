@@ -72,9 +72,13 @@ def _spelled(value: Any) -> Any:
     return value
 
 
+_Policy = Exact | Tolerance | Json | Unordered | Bitwise | Geography
+_Word = Literal["exact", "json", "unordered", "bitwise"]
+_Bounds = dict[Literal["tolerance", "geography", "metres"], Any]
+
 ColumnPolicy = Annotated[
-    Annotated[Exact | Tolerance | Json | Unordered | Bitwise | Geography, Field(discriminator="kind")],
-    BeforeValidator(_spelled),
+    Annotated[_Policy, Field(discriminator="kind")],
+    BeforeValidator(_spelled, json_schema_input_type=_Policy | _Word | _Bounds),
 ]
 
 

@@ -1,0 +1,105 @@
+"""Runs outside this instance, from the registry's events to Dagster's.
+
+The registry orders by the time at which a write began, and a write that began earlier may be seen later. So each look
+goes back by a margin, and the cursor remembers which runs of that margin were reported already.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Self
+
+import dagster as dg
+
+from dit_dagster.defs import metadata
+from dit_dagster.defs.evaluations import evaluation
+from dit_dagster.defs.vocabulary import CACHE_TAG, RUN_METADATA, Vocabulary
+from dit_dagster.ports import Registry
+
+MARGIN = timedelta(minutes=5)
+_RUNS_PER_TICK = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """The cursor: the time of the latest event that was read, and the runs reported within the margin before it."""
+
+    latest: datetime | None = None
+    reported: tuple[tuple[str, datetime], ...] = ()
+
+    @classmethod
+    def read(cls, text: str | None) -> Self:
+        if text is None:
+            return cls()
+        value = json.loads(text)
+        reported = tuple((run_id, datetime.fromisoformat(at)) for run_id, at in value["reported"])
+        return cls(latest=datetime.fromisoformat(value["latest"]) if value["latest"] else None, reported=reported)
+
+    def written(self) -> str:
+        return json.dumps(
+            {
+                "latest": self.latest.isoformat() if self.latest else None,
+                "reported": [[run_id, at.isoformat()] for run_id, at in self.reported],
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FinishedRun:
+    """A run's report as the registry holds it."""
+
+    run_id: str
+    commit: str
+    report: Mapping[str, Any]
+
+
+def read_elsewhere(registry: Registry, pipeline: str, cursor: Elsewhere) -> tuple[tuple[FinishedRun, ...], Elsewhere]:
+    """The finished runs of a pipeline that the cursor has not seen, and the cursor after them."""
+    after = cursor.latest - MARGIN if cursor.latest is not None else None
+    events = registry.since(["run_finished"], after, _RUNS_PER_TICK + len(cursor.reported))
+    times = [event.at for event in events if event.at is not None]
+    latest = max([*times, *([cursor.latest] if cursor.latest else [])], default=None)
+    known = {run_id for run_id, _ in cursor.reported}
+    within = {event.run_id: event.at for event in events if event.at is not None and _recent(event.at, latest)}
+    runs = tuple(
+        FinishedRun(run_id=event.run_id, commit=event.payload["commit"], report=event.payload)
+        for event in events
+        if event.run_id not in known and event.pipeline == pipeline
+    )
+    return runs, Elsewhere(latest=latest, reported=tuple(within.items()))
+
+
+def _recent(at: datetime, latest: datetime | None) -> bool:
+    return latest is not None and at > latest - MARGIN
+
+
+def reported(words: Vocabulary, run: FinishedRun) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
+    """A run as events: each output of each mode that came to a state, the board, the report, every verdict."""
+    for mode in run.report["modes"]:
+        if mode["selected"] and mode["outcome"] in ("ran", "reused") and mode["mode"] in words.pipeline.available_modes:
+            yield from _mode(words, run, mode)
+    shown = {**metadata.of_report(run.report), RUN_METADATA: dg.MetadataValue.text(run.run_id)}
+    yield dg.AssetMaterialization(words.report, partition=run.commit, metadata=shown)
+    for comparison in run.report["comparisons"]:
+        yield from evaluation(words, comparison, run.commit)
+
+
+def _mode(words: Vocabulary, run: FinishedRun, mode: Mapping[str, Any]) -> Iterator[dg.AssetMaterialization]:
+    phases: Sequence[Mapping[str, Any]] = mode["phases"]
+    shown: metadata.Metadata = {
+        "seconds": dg.MetadataValue.float(round(sum(phase.get("seconds", 0.0) for phase in phases), 3)),
+        "phases_executed": dg.MetadataValue.int(sum(phase.get("outcome") == "ran" for phase in phases)),
+        "fingerprint": dg.MetadataValue.text(phases[-1]["fingerprint"]),
+        RUN_METADATA: dg.MetadataValue.text(run.run_id),
+    }
+    tags = {CACHE_TAG: "hit" if mode["outcome"] == "reused" else "miss"}
+    for output in words.pipeline.outputs:
+        cell = words.cell(run.commit, mode["mode"])
+        version = {"dagster/data_version": phases[-1]["fingerprint"]}
+        yield dg.AssetMaterialization(words.board(output), partition=cell, metadata=shown, tags=tags)
+        yield dg.AssetMaterialization(
+            words.output(mode["mode"], output), partition=run.commit, metadata=shown, tags={**tags, **version}
+        )

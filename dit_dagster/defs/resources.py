@@ -1,0 +1,46 @@
+"""The workbench: where a step gets its ports from. Everything that leaves it is a frozen dataclass or a port."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import dagster as dg
+
+from dit_dagster import wiring
+from dit_dagster.model.pipeline import Pipeline
+from dit_dagster.ports import Registry, SourceControl
+from dit_dagster.running.workplace import Workplace
+from dit_dagster.settings import Settings
+
+WORKBENCH = "dit"
+"""The resource's key."""
+
+
+class Workbench(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """The ports of this machine's settings. The local cloud is started by whoever needs it first."""
+
+    def source_control(self, pipeline: Pipeline) -> SourceControl:
+        """The pipeline's repository alone; the warehouse is not touched."""
+        return wiring.source_control(pipeline, Settings.read())
+
+    @contextmanager
+    def workplace(self, pipeline: Pipeline) -> Iterator[Workplace]:
+        """Every port of a run."""
+        yield wiring.workplace(pipeline, Settings.read())
+
+    @contextmanager
+    def registry(self) -> Iterator[Registry]:
+        """The registry alone."""
+        yield wiring.registry(Settings.read())
+
+
+@cache
+def workbench() -> Workbench:
+    """One object for every pipeline, so that their definitions can be merged."""
+    if Settings.read().warehouse == "bigquery":
+        from dit_dagster.defs.google import google_workbench  # its import costs seconds, and only Google needs it
+
+        return google_workbench()
+    return Workbench()
