@@ -40,7 +40,7 @@ def _in_session(original: Any) -> Any:
         if session is None and not _ABORT.match(query.get("query", "")):
             return await original(project, job, config, **context)
         sql = _rewritten(query.get("query", ""), session, project, context["ctx"])
-        inside = {**config, "query": {**query, "query": sql, "createSession": False}}
+        inside = {**config, "query": {**query, "query": sql, "createSession": False, "connectionProperties": []}}
         result = await original(project, job, inside, **context)
         if query.get("createSession"):
             _attach_session_info(result["statistics"] if isinstance(result, dict) else result.statistics, session)

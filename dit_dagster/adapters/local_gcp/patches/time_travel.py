@@ -26,15 +26,18 @@ PATCH = Patch(name="time_travel", apply=apply)
 
 def _checked(original: Any) -> Any:
     def resolve(snapshots: Any, project: str, dataset: str, table: str, target: datetime) -> Any:
-        from bqemulator.domain.errors import OutOfRangeError
+        from bqemulator.domain.errors import InvalidQueryError, OutOfRangeError
 
         record = snapshots._catalog.get_table(project, dataset, table)
         moment = target if target.tzinfo else target.replace(tzinfo=UTC)
         if record is not None and record.last_modified_time <= moment <= snapshots._clock.now():
             return None
-        found = original(snapshots, project, dataset, table, target)
+        try:
+            found = original(snapshots, project, dataset, table, target)
+        except OutOfRangeError as error:
+            raise InvalidQueryError(str(error)) from error
         if found is None:
-            raise OutOfRangeError(
+            raise InvalidQueryError(
                 f"FOR SYSTEM_TIME AS OF {moment.isoformat()}: the local cloud keeps no copy of {dataset}.{table} "
                 "from then; it keeps one after each INSERT, UPDATE, DELETE, MERGE and load"
             )

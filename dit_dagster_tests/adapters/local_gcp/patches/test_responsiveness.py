@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import threading
+import time
+import urllib.request
+
+from dit_dagster_tests.adapters.local_gcp.conftest import Emulator
+
+SLOW = "SELECT COUNT(*) FROM UNNEST(GENERATE_ARRAY(1, 9000)) AS a, UNNEST(GENERATE_ARRAY(1, 9000)) AS b WHERE MOD(a * b, 7) = 3"
+
+
+def test_health_and_metadata_do_not_wait_for_a_query(emulator: Emulator) -> None:
+    """While a query runs, a health check and a table's resource come back at once."""
+    emulator.run("CREATE TABLE d.t AS SELECT 1 AS x")
+    slow = threading.Thread(target=lambda: emulator.run(SLOW))
+
+    def probe() -> bool:
+        slow.start()
+        time.sleep(0.3)
+        urllib.request.urlopen(f"{emulator.rest}/healthz", timeout=60).read()
+        emulator.table()
+        return slow.is_alive()
+
+    emulator.shows(probe, True)
+    slow.join()
