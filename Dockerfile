@@ -2,9 +2,8 @@
 #
 #   docker build -t dit .
 #   docker run --rm dit list
-#   docker run --rm -e DIT_WAREHOUSE=bigquery -e DIT_PROJECT=my-project \
-#     -v "$HOME/.config/gcloud:/home/dit/.config/gcloud:ro" -v "$PWD/pipelines:/pipelines:ro" \
-#     -e DIT_PIPELINES=/pipelines dit run my_pipeline --commit main
+#
+# docs/bigquery.md says what to mount for other pipelines.
 
 FROM docker:28-cli AS docker
 
@@ -12,6 +11,8 @@ FROM python:3.11-slim-bookworm
 
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 
+# No version of git is named: Debian keeps only the latest of each package, so a pin would break the build.
+# hadolint ignore=DL3008
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends git \
  && rm -rf /var/lib/apt/lists/*
