@@ -132,7 +132,7 @@ def _stop(children: Sequence[Child]) -> None:
             child.wait()
 
 
-def _raise_asked(number: int, frame: FrameType | None) -> None:
+def _raise_asked(_number: int, _frame: FrameType | None) -> None:
     raise _Asked
 
 

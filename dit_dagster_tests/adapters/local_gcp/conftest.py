@@ -26,7 +26,7 @@ class Emulator:
     rest: str
     grpc: str
     storage_root: Path
-    client: bigquery.Client
+    client: Any  # its stubs do not know that `retry` may be None
     dataset: str
 
     def outcome(self, probe: Callable[[], Any]) -> Any:
@@ -54,7 +54,7 @@ class Emulator:
         """`text` with this test's dataset for `d.`."""
         return text.replace(" d.", f" {self.dataset}.").replace("(d.", f"({self.dataset}.")
 
-    def table(self, name: str = "t") -> bigquery.Table:
+    def table(self, name: str = "t") -> Any:
         """The table resource."""
         return self.client.get_table(f"{PROJECT}.{self.dataset}.{name}")
 

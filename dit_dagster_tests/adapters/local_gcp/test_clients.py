@@ -11,7 +11,7 @@ from textwrap import dedent
 import pytest
 
 from dit_dagster.adapters.local_gcp import LocalCloud
-from dit_dagster_tests.local_cloud import local_cloud as local_cloud  # noqa: PLC0414 - a fixture, used by name
+from dit_dagster_tests.local_cloud import local_cloud as local_cloud
 
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR")
 

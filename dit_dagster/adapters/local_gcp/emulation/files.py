@@ -31,7 +31,7 @@ def resolved(uris: Sequence[str], ctx: Any) -> list[str]:
     for uri in uris:
         path = _resolve_uri(uri, ctx)
         _validate_local_path(path)
-        found = sorted(glob(path)) if "*" in path else [path]
+        found = sorted(glob(path)) if "*" in path else [path]  # noqa: PTH207 - an absolute pattern
         if not found:
             raise NotFoundError(f"Not found: URI {uri}")
         paths += found
@@ -104,7 +104,9 @@ def _csv(source: Source) -> str:
         "header": "false",
         "auto_detect": "false",
         "skip": str(int(options.get("skipLeadingRows") or 0)),
-        "delim": _text({"tab": "\t", "\\t": "\t"}.get(options.get("fieldDelimiter", ","), options.get("fieldDelimiter", ","))),
+        "delim": _text(
+            {"tab": "\t", "\\t": "\t"}.get(options.get("fieldDelimiter", ","), options.get("fieldDelimiter", ","))
+        ),
         "quote": _text(options.get("quote", '"')),
         "escape": _text(options.get("quote", '"')),
         "nullstr": _text(options.get("nullMarker") or _NOTHING),
@@ -122,7 +124,9 @@ def _json(source: Source) -> str:
         return f"SELECT * FROM read_json({paths}, format='newline_delimited')"
     if not source.options.get("ignoreUnknownValues"):
         _refuse_unknown_fields(source, paths)
-    nested = {name for name, kind in source.columns.items() if kind.endswith("]") or kind.startswith(("STRUCT", "JSON"))}
+    nested = {
+        name for name, kind in source.columns.items() if kind.endswith("]") or kind.startswith(("STRUCT", "JSON"))
+    }
     declared = ", ".join(
         f"{_text(name)}: {_text(kind if name in nested else 'VARCHAR')}" for name, kind in source.columns.items()
     )
@@ -140,7 +144,7 @@ def _refuse_unknown_fields(source: Source, paths: str) -> None:
     known = {name.lower() for name in source.columns}
     unknown = [key for (key,) in source.ctx.engine.connection.execute(keys).fetchall() if key.lower() not in known]
     if unknown:
-        raise ValidationError(f"Error while reading data, error message: No such field: {sorted(unknown)[0]}.")
+        raise ValidationError(f"Error while reading data, error message: No such field: {min(unknown)}.")
 
 
 def _from_text(name: str, kind: str, *, empty_is_null: bool) -> str:

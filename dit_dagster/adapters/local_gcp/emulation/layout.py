@@ -55,9 +55,7 @@ def of_ddl(create: Any) -> dict[str, Any]:
     for part in properties.expressions if properties is not None else ():
         if isinstance(part, exp.PartitionedByProperty):
             layout |= _partitioned(part.this)
-        elif isinstance(part, exp.ClusterProperty):
-            layout["clustering"] = Clustering(fields=tuple(column.name for column in part.expressions))
-        elif isinstance(part, exp.Cluster):
+        elif isinstance(part, (exp.ClusterProperty, exp.Cluster)):
             layout["clustering"] = Clustering(fields=tuple(column.name for column in part.expressions))
     return layout
 
@@ -84,13 +82,10 @@ def _partitioned(by: Any) -> dict[str, Any]:
 
 
 def _fields(layout: dict[str, Any]) -> list[tuple[str, str]]:
-    found = []
-    for name in ("time_partitioning", "range_partitioning"):
-        if name in layout and layout[name].field:
-            found.append(("partitioning", layout[name].field))
-    if "clustering" in layout:
-        found += [("clustering", field) for field in layout["clustering"].fields]
-    return found
+    partitioned = (layout[name] for name in ("time_partitioning", "range_partitioning") if name in layout)
+    found = [("partitioning", by.field) for by in partitioned if by.field]
+    clustered = layout["clustering"].fields if "clustering" in layout else ()
+    return found + [("clustering", field) for field in clustered]
 
 
 def _check(field: tuple[str, str], names: set[str]) -> None:
@@ -98,6 +93,4 @@ def _check(field: tuple[str, str], names: set[str]) -> None:
 
     purpose, name = field
     if name.lower() not in names:
-        raise ValidationError(
-            f"The field specified for {purpose} cannot be found in the schema. Invalid field: {name}"
-        )
+        raise ValidationError(f"The field specified for {purpose} cannot be found in the schema. Invalid field: {name}")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-_INERT = frozenset({"partition_expiration_days", "require_partition_filter", "kms_key_name", "location", "enable_refresh"})
+_INERT = frozenset(
+    {"partition_expiration_days", "require_partition_filter", "kms_key_name", "location", "enable_refresh"}
+)
 _INERT |= {"refresh_interval_minutes", "default_rounding_mode", "max_staleness", "privacy_policy", "tags"}
 
 
@@ -64,13 +66,13 @@ def _value(expression: Any, ctx: Any) -> Any:
     return value
 
 
-def _labels(expression: Any, ctx: Any) -> dict[str, str]:
+def _labels(expression: Any, _ctx: Any) -> dict[str, str]:
     from sqlglot import exp
 
     if isinstance(expression, exp.Null):
         return {}
     pairs = ([part.name for part in pair.find_all(exp.Literal)] for pair in expression.expressions)
-    return {name: value for name, value in (pair[:2] for pair in pairs)}
+    return dict(pair[:2] for pair in pairs)
 
 
 def _milliseconds(expression: Any, ctx: Any) -> int:

@@ -51,10 +51,18 @@ def _with_request(original: Any, make: Callable[[Any], Any]) -> Any:
     signature = inspect.signature(original)
     if "request" in signature.parameters:
         return wraps(original)(make(original))
-    endpoint = wraps(original)(make(lambda request, **arguments: original(**arguments)))
+    endpoint: Any = wraps(original)(make(_without_request(original)))
     extra = inspect.Parameter("request", inspect.Parameter.KEYWORD_ONLY, annotation=Request)
     endpoint.__signature__ = signature.replace(parameters=[*signature.parameters.values(), extra])
     return endpoint
+
+
+def _without_request(original: Any) -> Any:
+    def call(**arguments: Any) -> Any:
+        del arguments["request"]
+        return original(**arguments)
+
+    return call
 
 
 def _rebind(original: Any, replacement: Any) -> None:

@@ -28,7 +28,7 @@ def replaced(sql: str, edits: Iterable[tuple[int, int, str]]) -> str:
 
 def statements(sql: str) -> list[str]:
     """The statements of `sql`, without the semicolons that end them; a BEGIN ... END block is not kept together."""
-    from sqlglot.tokens import TokenType
+    from sqlglot import TokenType
 
     parts, start = [], 0
     for token in tokens(sql):

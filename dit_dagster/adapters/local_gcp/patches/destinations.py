@@ -61,7 +61,7 @@ def _to_destination(original: Any) -> Any:
             if result.error_result is None:
                 target = placement.place(staging, query, project, context["ctx"])
                 _written[job] = target
-            return _described(result, config, context["ctx"])
+            return _described(result, config)
         except DomainError as error:
             return failed_query(project, job, config, error, context["now"])
         finally:
@@ -82,12 +82,10 @@ def _staged(sql: str, staging: Table) -> str:
     return ";\n".join([*before, f"CREATE TABLE {staging.bigquery} AS\n{last}"])
 
 
-def _described(result: Any, config: dict[str, Any], ctx: Any) -> Any:
+def _described(result: Any, config: dict[str, Any]) -> Any:
     query = {**result.statistics.get("query", {}), "statementType": "SELECT"}
     query.pop("ddlOperationPerformed", None)
-    return result.model_copy(
-        update={"configuration": config, "statistics": {**result.statistics, "query": query}}
-    )
+    return result.model_copy(update={"configuration": config, "statistics": {**result.statistics, "query": query}})
 
 
 def _pages(original: Any) -> Any:

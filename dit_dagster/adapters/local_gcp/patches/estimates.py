@@ -151,7 +151,7 @@ def _qualified(query: dict[str, Any], project: str) -> str:
 def _over_limit(limit: int, billed: int) -> Any:
     from bqemulator.domain.errors import DomainError
 
-    class BytesBilledLimitExceeded(DomainError):
+    class BytesBilledLimitExceeded(DomainError):  # type: ignore[misc]  # the emulator has no types
         http_status = 400
         bq_reason = "bytesBilledLimitExceeded"
 

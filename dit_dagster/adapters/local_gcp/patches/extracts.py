@@ -24,7 +24,7 @@ def apply() -> None:
     """Replace the executor of extract jobs."""
     from bqemulator.jobs import executor
 
-    wrap(executor, "execute_extract_job", lambda original: _execute)
+    wrap(executor, "execute_extract_job", lambda _: _execute)
 
 
 PATCH = Patch(name="extracts", apply=apply)

@@ -33,7 +33,7 @@ def _without_retries(original: Any) -> Any:
 
         original(application)
 
-        async def unforeseen(request: Any, error: Exception) -> Any:
+        async def unforeseen(_request: Any, error: Exception) -> Any:
             described = _described(error)
             return JSONResponse(status_code=described.http_status, content=described.to_bigquery_error())
 

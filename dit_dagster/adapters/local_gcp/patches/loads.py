@@ -26,8 +26,8 @@ def apply() -> None:
     from bqemulator.api.routes import jobs, upload
     from bqemulator.jobs import executor
 
-    assert jobs, upload  # noqa: S101, F631 - loaded, so that their copies are rebound
-    wrap(executor, "execute_load_job", lambda original: _execute)
+    assert jobs, upload  # noqa: S101 - loaded, so that their copies are rebound
+    wrap(executor, "execute_load_job", lambda _: _execute)
 
 
 PATCH = Patch(name="loads", apply=apply)

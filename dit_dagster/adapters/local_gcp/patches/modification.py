@@ -43,12 +43,12 @@ PATCH = Patch(name="modification", apply=apply)
 
 
 def _introduce(original: Any) -> Any:
-    def __init__(catalog: Any, engine: Any, **options: Any) -> None:
+    def initialise(catalog: Any, engine: Any, **options: Any) -> None:
         original(catalog, engine, **options)
         engine.dit_catalog = catalog
         catalog.dit_latest = {}
 
-    return __init__
+    return initialise
 
 
 def _increasing(original: Any) -> Any:
@@ -119,9 +119,9 @@ def _detached(result: Any) -> Any:
 
 def _keep_existing(original: Any) -> Any:
     def sync_created_table(bq_sql: str, project_id: str, ctx: Any) -> None:
-        if _IF_NOT_EXISTS.search(bq_sql) and (target := _target(bq_sql, project_id)) is not None:
-            if ctx.catalog.get_table(*target) is not None:
-                return
+        target = _target(bq_sql, project_id) if _IF_NOT_EXISTS.search(bq_sql) else None
+        if target is not None and ctx.catalog.get_table(*target) is not None:
+            return
         original(bq_sql, project_id, ctx)
 
     return sync_created_table

@@ -42,7 +42,7 @@ def _exact(original: Any) -> Any:
 
 def _with_scale(sql: str) -> str:
     """`sql` with each bare DECIMAL given NUMERIC's precision and scale."""
-    from sqlglot.tokens import TokenType
+    from sqlglot import TokenType
 
     found = tokens(sql, "duckdb")
     following = [token.token_type for token in found[1:]] + [None]
@@ -55,7 +55,7 @@ def _with_scale(sql: str) -> str:
 
 
 def _uses_bignumeric(sql: str) -> bool:
-    from sqlglot.tokens import TokenType
+    from sqlglot import TokenType
 
     return any(
         token.token_type == TokenType.BIGDECIMAL or token.text.upper() in {*_BIG_WORDS, "PARSE_BIGNUMERIC"}
@@ -74,7 +74,7 @@ def _known(original: Any) -> Any:
     return bq_to_duckdb
 
 
-def _refusal() -> Exception:
+def _refusal() -> Any:
     from bqemulator.domain.errors import UnsupportedFeatureError
 
     return UnsupportedFeatureError("BIGNUMERIC is not supported by the local cloud: no type of DuckDB can hold it")

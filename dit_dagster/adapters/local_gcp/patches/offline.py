@@ -18,8 +18,8 @@ def apply() -> None:
     """Replace both loaders of the engine."""
     from bqemulator.storage.engine import DuckDBEngine
 
-    wrap(DuckDBEngine, "_load_spatial", lambda original: lambda engine: _load(engine, "spatial", needed=True))
-    wrap(DuckDBEngine, "_load_format_extensions", lambda original: lambda engine: _load(engine, "avro", needed=False))
+    wrap(DuckDBEngine, "_load_spatial", lambda _: lambda engine: _load(engine, "spatial", needed=True))
+    wrap(DuckDBEngine, "_load_format_extensions", lambda _: lambda engine: _load(engine, "avro", needed=False))
 
 
 PATCH = Patch(name="offline", apply=apply)

@@ -23,7 +23,7 @@ def apply() -> None:
     from bqemulator.storage.engine import DuckDBEngine
 
     assert read_servicer  # noqa: S101 - loaded before its names are rebound
-    wrap(executor, "JOB_RESULTS", lambda original: Results())
+    wrap(executor, "JOB_RESULTS", lambda _: Results())
     wrap(DuckDBEngine, "fetch_arrow", _from_results)
 
 

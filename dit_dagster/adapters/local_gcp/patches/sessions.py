@@ -14,7 +14,9 @@ from typing import Any
 from dit_dagster.adapters.local_gcp.emulation.patch import Patch, wrap
 from dit_dagster.adapters.local_gcp.emulation.text import replaced, tokens
 
-_ABORT = re.compile(r"^\s*CALL\s+BQ\.ABORT_SESSION\s*\(\s*(?:(['\"])(?P<session>[^'\"]*)\1)?\s*\)\s*;?\s*$", re.I)
+_ABORT = re.compile(
+    r"^\s*CALL\s+BQ\.ABORT_SESSION\s*\(\s*(?:(['\"])(?P<session>[^'\"]*)\1)?\s*\)\s*;?\s*$", re.IGNORECASE
+)
 _BEFORE_TABLE = frozenset({"FROM", "JOIN", "INTO", "UPDATE", "TABLE", "USING", "MERGE", "DELETE", "INSERT", "EXISTS"})
 _TEMPORARY = frozenset({"TEMP", "TEMPORARY"})
 _PREFIX = "_session_"

@@ -21,7 +21,7 @@ def apply() -> None:
     """Replace the route."""
     from bqemulator.api.routes import jobs
 
-    reroute(jobs.router, "POST", "/projects/{project_id}/queries", lambda original: _query)
+    reroute(jobs.router, "POST", "/projects/{project_id}/queries", lambda _: _query)
 
 
 PATCH = Patch(name="synchronous_queries", apply=apply)
@@ -90,7 +90,7 @@ def _answered(result: Any, project: str, job: str, limit: int) -> dict[str, Any]
 def _http_error(error: dict[str, Any]) -> Exception:
     from bqemulator.domain.errors import DomainError
 
-    class QueryFailed(DomainError):
+    class QueryFailed(DomainError):  # type: ignore[misc]  # the emulator has no types
         http_status = _STATUS.get(error["reason"], 400)
         bq_reason = error["reason"]
         grpc_status_name = "FAILED"

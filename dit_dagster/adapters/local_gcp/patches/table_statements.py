@@ -102,9 +102,7 @@ async def _copy(found: re.Match[str], project: str, ctx: Any) -> None:
     changed = options.changes(options.of_text(found["options"] or ""), ctx)
     query = f"SELECT * FROM {source.bigquery}{found['time'] or ''}"
     job = f"dit_{uuid4().hex}"
-    await executor.execute_query_job(
-        project, job, f"CREATE OR REPLACE TABLE {target.bigquery} AS {query}", None, ctx
-    )
+    await executor.execute_query_job(project, job, f"CREATE OR REPLACE TABLE {target.bigquery} AS {query}", None, ctx)
     executor.JOB_RESULTS.pop(job, None)
     made = ctx.catalog.get_table(*target)
     kind = "SNAPSHOT" if found["snapshot"] else "CLONE" if found["verb"].upper() == "CLONE" else "TABLE"
@@ -158,6 +156,6 @@ def _table(name: str, project: str) -> Table:
     from bqemulator.domain.errors import InvalidQueryError
 
     parts = [project, *_parts(name)][-3:]
-    if len(_parts(name)) < 2:  # noqa: PLR2004 - dataset and table
+    if len(_parts(name)) < 2:
         raise InvalidQueryError(f'Table "{name}" must be qualified with a dataset (e.g. dataset.table).')
     return Table(*parts)

@@ -5,6 +5,8 @@ at the moment its module is imported, and then runs the sitecustomize that it hi
 on whatever Python a pipeline brings (3.6 and later), and must never stop a process from starting.
 """
 
+# mypy: ignore-errors
+
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -26,7 +28,7 @@ def _lead_storage_api(client_name):
         client = getattr(module, client_name)
         original = client.__init__
 
-        def __init__(self, *args, **kwargs):
+        def __init__(self, *args, **kwargs):  # noqa: N807
             if not args and kwargs.get("transport") is None:
                 import grpc
 
@@ -78,8 +80,8 @@ class _Finder(importlib.abc.MetaPathFinder):
 
 
 def _run_hidden_sitecustomize():
-    here = os.path.dirname(os.path.abspath(__file__))
-    elsewhere = [folder for folder in sys.path if os.path.abspath(folder or os.curdir) != here]
+    here = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120
+    elsewhere = [folder for folder in sys.path if os.path.abspath(folder or os.curdir) != here]  # noqa: PTH100
     spec = importlib.machinery.PathFinder.find_spec("sitecustomize", elsewhere)
     if spec is not None and spec.loader is not None:
         hidden = importlib.util.module_from_spec(spec)

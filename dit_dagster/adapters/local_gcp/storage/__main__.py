@@ -9,13 +9,13 @@ import argparse
 import io
 import json
 import re
-import shutil
 import signal
 import sys
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import FrameType
-from typing import IO, Any
+from typing import Any
 
 from dit_dagster.adapters.local_gcp.child import HOST, PortTaken, attach, check_free
 from dit_dagster.adapters.local_gcp.storage.api import Request, Response, Slice, StorageApi, failure
@@ -48,21 +48,24 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _handle(self) -> None:
         content = self._content()
-        request = Request(method=self.command, target=self.path, headers=self.headers)  # type: ignore[arg-type]
-        if self.server.uploads.concerns(request):
-            response = self.server.uploads.answer(request, content)
-        elif request.path.startswith("/batch"):
-            response = self._batch(content.read())
-        else:
-            response = self.server.api.answer(
-                Request(method=self.command, target=self.path, headers=request.headers, body=content.read())
-            )
-        shutil.copyfileobj(content, io.BytesIO())  # what an early answer left unread would be taken for a request
+        try:
+            response = self._answered(content)
+        except Exception as error:  # noqa: BLE001 - 501, because clients retry a broken connection for minutes
+            response = failure(501, f"the local storage failed: {type(error).__name__}: {error}")
+        content.read()  # what an early answer left unread would be taken for the next request
         self._send(response)
 
-    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _handle
+    def _answered(self, content: Any) -> Response:
+        request = Request(method=self.command, target=self.path, headers=self.headers)  # type: ignore[arg-type]
+        if self.server.uploads.concerns(request):
+            return self.server.uploads.answer(request, content)
+        if request.path.startswith("/batch"):
+            return self._batch(content.read())
+        return self.server.api.answer(replace(request, body=content.read()))
 
-    def _content(self) -> IO[bytes]:
+    do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _handle  # noqa: N815 - the base class's names
+
+    def _content(self) -> Any:
         if self.headers.get("Transfer-Encoding", "").lower() == "chunked":
             return io.BytesIO(b"".join(self._chunks()))
         return _Limited(self.rfile, int(self.headers.get("Content-Length") or 0))
@@ -84,10 +87,8 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             size, kind = len(content or b""), "application/json; charset=UTF-8"
         self.send_response(response.status)
-        for name, value in response.headers.items():
+        for name, value in {"Content-Type": kind, "Content-Length": str(size), **response.headers}.items():
             self.send_header(name, value)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(size))
         self.end_headers()
         if self.command == "HEAD":
             return
@@ -114,9 +115,10 @@ class _Handler(BaseHTTPRequestHandler):
         return Response(content=joined, headers={"Content-Type": "multipart/mixed; boundary=batch"})
 
     def _batched(self, part: bytes) -> bytes:
-        outer, _, inner = part.partition(b"\r\n\r\n")
-        head, _, body = inner.partition(b"\r\n\r\n")
-        method, target, _ = head.split(b"\r\n")[0].decode().split(" ")
+        """One request of a batch. The official client ends lines with a bare line feed, others as HTTP does."""
+        outer, _, inner = part.replace(b"\r\n", b"\n").lstrip(b"\n").partition(b"\n\n")
+        head, _, body = inner.lstrip(b"\n").partition(b"\n\n")
+        method, target, *_ = head.split(b"\n")[0].decode().split(" ")
         target = re.sub(r"^https?://[^/]+", "", target)
         response = self.server.api.answer(Request(method=method, target=target, body=body.strip()))
         identifier = re.search(rb"(?i)content-id:\s*<?([^>\r\n]+)", outer)
@@ -134,7 +136,7 @@ class _Handler(BaseHTTPRequestHandler):
 class _Limited(io.RawIOBase):
     """The first `size` bytes of a connection."""
 
-    def __init__(self, source: IO[bytes], size: int) -> None:
+    def __init__(self, source: io.BufferedIOBase, size: int) -> None:
         self._source = source
         self._left = size
 
@@ -167,7 +169,7 @@ def main() -> int:
     return 0
 
 
-def _leave(number: int, frame: FrameType | None) -> None:
+def _leave(_number: int, _frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 

@@ -21,7 +21,7 @@ from dit_dagster.adapters.local_gcp.storage.objects import (
     StoredObject,
 )
 
-_REFUSED = frozenset({"matchGlob", "ifMetagenerationMatch", "softDeleted", "userProject"}) - {"userProject"}
+_REFUSED = frozenset({"matchGlob", "ifMetagenerationMatch", "softDeleted"})
 _PAGE = 1000
 _BUCKET = re.compile(r"^/storage/v1/b(?:/(?P<bucket>[^/]+))?/?$")
 _OBJECTS = re.compile(r"^(?:/download)?/storage/v1/b/(?P<bucket>[^/]+)/o(?:/(?P<name>.+))?$")
@@ -146,9 +146,10 @@ class StorageApi:
     def _fetched(self, request: Request, stored: StoredObject) -> Response:
         if request.query.get("alt") != "media":
             return self._described(request, stored)
+        digests = self._store.digests(stored)
         headers = {
             "X-Goog-Generation": str(stored.generation),
-            "X-Goog-Hash": f"md5={self._store.md5(stored)}",
+            "X-Goog-Hash": f"crc32c={digests.crc32c},md5={digests.md5}",
             "ETag": str(stored.generation),
         }
         span = re.match(r"bytes=(\d+)-(\d*)$", request.headers.get("Range", ""))
@@ -160,7 +161,7 @@ class StorageApi:
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{stored.size}"
         return Response(status=206, content=Slice(stored=stored, start=start, stop=stop), headers=headers)
 
-    def _described(self, request: Request, stored: StoredObject) -> Response:
+    def _described(self, _request: Request, stored: StoredObject) -> Response:
         return Response(content=self.describe(stored))
 
     def _deleted(self, request: Request, stored: StoredObject) -> Response:
@@ -216,7 +217,10 @@ class StorageApi:
             "timeCreated": moment,
             "updated": moment,
         }
-        return record if stored.path.is_dir() else {**record, "md5Hash": self._store.md5(stored)}
+        if stored.path.is_dir():
+            return record
+        digests = self._store.digests(stored)
+        return {**record, "md5Hash": digests.md5, "crc32c": digests.crc32c}
 
 
 def expected_generation(request: Request) -> int | None:

@@ -56,7 +56,10 @@ def test_the_default_is_to_write_only_where_nothing_is(with_sources: Emulator) -
 
 def test_partitions_are_copied(with_sources: Emulator) -> None:
     """Decorators select what is read and what is replaced."""
-    with_sources.run("CREATE TABLE d.t PARTITION BY day AS SELECT 5 AS x, DATE '2024-01-01' AS day UNION ALL SELECT 6, DATE '2024-01-02'")
+    with_sources.run(
+        "CREATE TABLE d.t PARTITION BY day AS"
+        " SELECT 5 AS x, DATE '2024-01-01' AS day UNION ALL SELECT 6, DATE '2024-01-02'"
+    )
 
     def probe() -> Any:
         copy(with_sources, "a$20240101", target="t$20240101", write_disposition="WRITE_TRUNCATE")

@@ -87,7 +87,8 @@ def test_layout_is_applied(emulator: Emulator) -> None:
 def test_a_partition_is_replaced(emulator: Emulator) -> None:
     """`t$20240102` with WRITE_TRUNCATE replaces that day only."""
     emulator.run(
-        "CREATE TABLE d.t PARTITION BY day AS SELECT DATE '2024-01-01' AS day, 1 AS x UNION ALL SELECT DATE '2024-01-02', 2"
+        "CREATE TABLE d.t PARTITION BY day AS"
+        " SELECT DATE '2024-01-01' AS day, 1 AS x UNION ALL SELECT DATE '2024-01-02', 2"
     )
     target = emulator.reference("t$20240102")
 

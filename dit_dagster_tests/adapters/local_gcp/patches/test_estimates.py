@@ -11,9 +11,7 @@ MEGABYTE = 1024 * 1024
 
 @pytest.fixture
 def with_table(emulator: Emulator) -> Emulator:
-    emulator.run(
-        f"CREATE TABLE d.t AS SELECT x, 2.5 AS f, 'ab' AS s FROM UNNEST(GENERATE_ARRAY(1, {ROWS})) AS x"
-    )
+    emulator.run(f"CREATE TABLE d.t AS SELECT x, 2.5 AS f, 'ab' AS s FROM UNNEST(GENERATE_ARRAY(1, {ROWS})) AS x")
     emulator.run("CREATE VIEW d.v AS SELECT x, s FROM d.t".replace("d.t", f"{emulator.dataset}.t"))
     return emulator
 
@@ -21,8 +19,7 @@ def with_table(emulator: Emulator) -> Emulator:
 def dry_run(emulator: Emulator, sql: str) -> int:
     config = bigquery.QueryJobConfig(dry_run=True, use_query_cache=False)
     processed = emulator.client.query(emulator.sql(sql), job_config=config).total_bytes_processed
-    assert processed is not None
-    return processed
+    return int(processed)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +61,9 @@ def test_a_dry_run_changes_nothing(with_table: Emulator, sql: str) -> None:
     """A dry run of a script does not run it."""
 
     def probe() -> int:
-        with_table.outcome(lambda: dry_run(with_table, sql.replace("'DELETE FROM d.t", f"'DELETE FROM {with_table.dataset}.t")))
+        with_table.outcome(
+            lambda: dry_run(with_table, sql.replace("'DELETE FROM d.t", f"'DELETE FROM {with_table.dataset}.t"))
+        )
         return with_table.run("SELECT COUNT(*) FROM d.t")[0][0]  # type: ignore[no-any-return]
 
     with_table.shows(probe, ROWS)

@@ -8,8 +8,8 @@ from google.cloud import bigquery
 from dit_dagster_tests.adapters.local_gcp.conftest import Emulator
 
 
-def extract(emulator: Emulator, path: str, table: str = "t", **settings: Any) -> bigquery.ExtractJob:
-    config = bigquery.ExtractJobConfig(**settings)
+def extract(emulator: Emulator, path: str, table: str = "t", **settings: Any) -> Any:
+    config = bigquery.ExtractJobConfig(**settings)  # type: ignore[no-untyped-call]
     job = emulator.client.extract_table(
         emulator.reference(table), f"gs://{emulator.dataset}/{path}", job_config=config, retry=None
     )
@@ -55,7 +55,8 @@ def test_options_are_honoured(emulator: Emulator) -> None:
 def test_one_partition(emulator: Emulator) -> None:
     """A decorated source exports that partition."""
     emulator.run(
-        "CREATE TABLE d.t PARTITION BY day AS SELECT DATE '2024-01-01' AS day, 1 AS x UNION ALL SELECT DATE '2024-01-02', 2"
+        "CREATE TABLE d.t PARTITION BY day AS"
+        " SELECT DATE '2024-01-01' AS day, 1 AS x UNION ALL SELECT DATE '2024-01-02', 2"
     )
 
     def probe() -> str:

@@ -20,14 +20,16 @@ def post(emulator: Emulator, path: str, body: dict[str, Any]) -> tuple[int, str]
 
 def test_what_was_not_foreseen_is_not_retried(emulator: Emulator) -> None:
     """A request that the emulator trips over is answered with 501 and the reason."""
-    status, text = post(emulator, f"/bigquery/v2/projects/{PROJECT}/jobs", {"configuration": {"query": "not an object"}})
+    status, text = post(
+        emulator, f"/bigquery/v2/projects/{PROJECT}/jobs", {"configuration": {"query": "not an object"}}
+    )
 
     emulator.shows(lambda: (status, "local cloud failed" in text), (501, True))
 
 
 def test_a_failed_extract_is_a_finished_job(emulator: Emulator) -> None:
     """The client gets the job's error at once."""
-    config = bigquery.ExtractJobConfig()
+    config = bigquery.ExtractJobConfig()  # type: ignore[no-untyped-call]
     outcome = emulator.outcome(
         lambda: emulator.client.extract_table(
             emulator.reference("nothing"), "gs://b/x.csv", job_config=config, retry=None

@@ -12,7 +12,7 @@ from google.cloud import bigquery
 from dit_dagster_tests.adapters.local_gcp.conftest import Emulator
 
 
-def load(emulator: Emulator, content: bytes, kind: str, target: str = "t", **settings: Any) -> bigquery.LoadJob:
+def load(emulator: Emulator, content: bytes, kind: str, target: str = "t", **settings: Any) -> Any:
     config = bigquery.LoadJobConfig(source_format=kind, **settings)
     job = emulator.client.load_table_from_file(
         io.BytesIO(content), emulator.reference(target), job_config=config, num_retries=0, size=len(content)
@@ -20,11 +20,11 @@ def load(emulator: Emulator, content: bytes, kind: str, target: str = "t", **set
     return job.result(retry=None)
 
 
-def load_uri(emulator: Emulator, uri: str, kind: str, target: str = "t", **settings: Any) -> bigquery.LoadJob:
+def load_uri(emulator: Emulator, uri: str, kind: str, target: str = "t", **settings: Any) -> Any:
     config = bigquery.LoadJobConfig(source_format=kind, **settings)
-    return emulator.client.load_table_from_uri(
-        uri, emulator.reference(target), job_config=config, retry=None
-    ).result(retry=None)
+    return emulator.client.load_table_from_uri(uri, emulator.reference(target), job_config=config, retry=None).result(
+        retry=None
+    )
 
 
 def parquet(**columns: list[Any]) -> bytes:
@@ -129,7 +129,12 @@ def test_csv_has_no_header_unless_said(emulator: Emulator) -> None:
 def test_wildcards_and_atomicity(emulator: Emulator) -> None:
     """A wildcard loads all files it matches, or nothing if one of them is bad."""
     emulator.run("CREATE TABLE d.t (x INT64)")
-    for name, content in {"good/1.csv": b"1\n", "good/2.csv": b"2\n", "bad/1.csv": b"1\n", "bad/2.csv": b"no\n"}.items():
+    for name, content in {
+        "good/1.csv": b"1\n",
+        "good/2.csv": b"2\n",
+        "bad/1.csv": b"1\n",
+        "bad/2.csv": b"no\n",
+    }.items():
         file(emulator, name, content)
 
     def probe() -> Any:
@@ -143,7 +148,8 @@ def test_wildcards_and_atomicity(emulator: Emulator) -> None:
 def test_a_partition_is_loaded(emulator: Emulator) -> None:
     """A decorated destination with WRITE_TRUNCATE replaces one partition."""
     emulator.run(
-        "CREATE TABLE d.t PARTITION BY day AS SELECT DATE '2024-01-01' AS day, 1 AS x UNION ALL SELECT DATE '2024-01-02', 2"
+        "CREATE TABLE d.t PARTITION BY day AS"
+        " SELECT DATE '2024-01-01' AS day, 1 AS x UNION ALL SELECT DATE '2024-01-02', 2"
     )
 
     def probe() -> Any:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 
@@ -23,7 +24,9 @@ Change = Callable[[Emulator], object]
             3,
             id="merge",
         ),
-        pytest.param(lambda e: e.run("DECLARE a INT64 DEFAULT 5; INSERT INTO d.t (x) VALUES (a); SELECT 1"), 3, id="script"),
+        pytest.param(
+            lambda e: e.run("DECLARE a INT64 DEFAULT 5; INSERT INTO d.t (x) VALUES (a); SELECT 1"), 3, id="script"
+        ),
         pytest.param(lambda e: e.run("EXECUTE IMMEDIATE 'INSERT INTO d.t (x) VALUES (1)'"), 3, id="dynamic"),
         pytest.param(lambda e: e.client.insert_rows_json(e.reference(), [{"x": 4}]), 3, id="stream"),
         pytest.param(lambda e: e.client.load_table_from_json([{"x": 5}], e.reference()).result(), 3, id="load"),
@@ -60,7 +63,7 @@ def test_a_replaced_table_is_a_new_one(emulator: Emulator) -> None:
         for _ in range(5):
             emulator.run("CREATE OR REPLACE TABLE d.t AS SELECT 1 AS x")
             stamps.append(emulator.table())
-        return [b.modified > a.modified and b.etag != a.etag for a, b in zip(stamps, stamps[1:], strict=False)]
+        return [b.modified > a.modified and b.etag != a.etag for a, b in pairwise(stamps)]
 
     assert probe() == [True] * 4
 
@@ -69,10 +72,10 @@ def test_two_changes_in_one_script_have_two_stamps(emulator: Emulator) -> None:
     """Changes that follow each other faster than the clock's millisecond are told apart."""
     emulator.run("CREATE TABLE d.t (x INT64)")
 
-    def probe() -> int:
+    def probe() -> bool:
         before = emulator.table().modified
         emulator.run("; ".join(["INSERT INTO d.t (x) VALUES (1)"] * 5))
-        return int((emulator.table().modified - before).total_seconds() * 1000) >= 5  # type: ignore[operator]
+        return bool((emulator.table().modified - before).total_seconds() * 1000 >= 5)
 
     emulator.shows(probe, True)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import grpc
+import grpc  # type: ignore[import-untyped]
 import pyarrow as pa
 from google.cloud.bigquery_storage_v1 import BigQueryReadClient
 from google.cloud.bigquery_storage_v1.services.big_query_read.transports import BigQueryReadGrpcTransport
@@ -14,7 +14,7 @@ from dit_dagster_tests.adapters.local_gcp.conftest import Emulator
 def test_results_are_read_through_the_storage_api(emulator: Emulator) -> None:
     """to_arrow of a query uses the storage API and gets every row."""
     transport = BigQueryReadGrpcTransport(channel=grpc.insecure_channel(emulator.grpc))
-    storage = BigQueryReadClient(transport=transport)
+    storage = BigQueryReadClient(transport=transport)  # type: ignore[no-untyped-call]
 
     def probe() -> Any:
         job = emulator.client.query("SELECT x FROM UNNEST(GENERATE_ARRAY(1, 30000)) AS x")

@@ -6,7 +6,8 @@ import urllib.request
 
 from dit_dagster_tests.adapters.local_gcp.conftest import Emulator
 
-SLOW = "SELECT COUNT(*) FROM UNNEST(GENERATE_ARRAY(1, 9000)) AS a, UNNEST(GENERATE_ARRAY(1, 9000)) AS b WHERE MOD(a * b, 7) = 3"
+NUMBERS = "UNNEST(GENERATE_ARRAY(1, 9000))"
+SLOW = f"SELECT COUNT(*) FROM {NUMBERS} AS a, {NUMBERS} AS b WHERE MOD(a * b, 7) = 3"
 
 
 def test_health_and_metadata_do_not_wait_for_a_query(emulator: Emulator) -> None:

@@ -25,9 +25,7 @@ def test_the_default_dataset_is_known(emulator: Emulator) -> None:
     emulator.run("CREATE TABLE d.t AS SELECT 5 AS x")
     config = bigquery.QueryJobConfig(default_dataset=f"{PROJECT}.{emulator.dataset}")
 
-    emulator.shows(
-        lambda: [row.x for row in emulator.client.query_and_wait("SELECT x FROM t", job_config=config)], [5]
-    )
+    emulator.shows(lambda: [row.x for row in emulator.client.query_and_wait("SELECT x FROM t", job_config=config)], [5])
 
 
 def test_results_come_in_pages(emulator: Emulator) -> None:

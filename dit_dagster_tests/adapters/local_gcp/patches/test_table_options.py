@@ -33,7 +33,7 @@ def test_an_expiry_may_be_an_expression(emulator: Emulator) -> None:
             " AS SELECT 1 AS x"
         )
         table = emulator.table()
-        return round((table.expires - table.created).total_seconds() / 60)
+        return int((table.expires - table.created).total_seconds() / 60 + 0.5)
 
     emulator.shows(probe, 120)
 

@@ -11,7 +11,7 @@ from dit_dagster_tests.adapters.local_gcp.conftest import PROJECT, Emulator
 LATER = (datetime.now(UTC) + timedelta(days=2)).replace(microsecond=0)
 
 
-def create(emulator: Emulator, **attributes: Any) -> bigquery.Table:
+def create(emulator: Emulator, **attributes: Any) -> Any:
     table = bigquery.Table(emulator.reference(), schema=[bigquery.SchemaField("x", "INTEGER")])
     for name, value in attributes.items():
         setattr(table, name, value)
