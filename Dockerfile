@@ -40,7 +40,9 @@ RUN useradd --create-home --uid 1000 dit \
 USER dit
 WORKDIR /home/dit
 
-# Checkouts, environments, logs and the local cloud: mount a volume here to keep them.
-ENV DIT_HOME=/var/lib/dit
+# Checkouts, environments, logs and the local cloud: mount a volume here to keep them. uv's cache is beside them, since
+# the home directory may be somebody else's (in Cloud Build it is).
+ENV DIT_HOME=/var/lib/dit \
+    UV_CACHE_DIR=/var/lib/dit/uv
 ENTRYPOINT ["dit"]
 CMD ["--help"]
