@@ -11,7 +11,7 @@ from typing import Any
 from sqlglot import exp
 
 from dit_dagster.comparing.digests import DIGEST_VERSION, Digest, in_order
-from dit_dagster.comparing.rows import Engine, engine, row_text
+from dit_dagster.comparing.rows import Engine, derived, engine, row_text
 from dit_dagster.comparing.schema import Column, Layout
 from dit_dagster.comparing.sql import (
     Node,
@@ -79,9 +79,13 @@ def key_text(keys: Sequence[Column], spelling: Engine, alias: str) -> Node:
     return row_text([spelling.text(key, alias) for key in keys])
 
 
-def rows_of(of: Input, projection: Sequence[Node]) -> exp.Select:
-    """The rows that count, under the alias `t`."""
-    select = exp.select(*projection).from_(table(of.table, _ROW))
+def rows_of(of: Input, projection: Sequence[Node], spelling: Engine | None = None) -> exp.Select:
+    """The rows that count, under the alias `t`; with a `spelling`, also what canonical texts are derived from."""
+    beside = derived(of.layout.columns, spelling, _ROW) if spelling else []
+    source: Node = table(of.table, _ROW)
+    if beside:
+        source = exp.select("*", *beside).from_(source).subquery(_ROW)
+    select = exp.select(*projection).from_(source)
     return select.where(of.where.copy()) if of.where is not None else select
 
 
@@ -89,7 +93,7 @@ def _sums(index: int, of: Input, spelling: Engine) -> exp.Select:
     first, second = spelling.hashes(of.layout.columns, _ROW)
     day = [named(day_of(of.layout.day, _ROW), "day")] if of.layout.day else []
     held = [named(column(each.name, _ROW), f"n{i}") for i, each in enumerate(_numerics(of.layout))]
-    inner = rows_of(of, [*day, named(first, "h1"), named(second, "h2"), *held])
+    inner = rows_of(of, [*day, named(first, "h1"), named(second, "h2"), *held], spelling)
     sums = spelling.sums([column("h1", "r"), column("h2", "r")])
     numerics = [Column(name=f"n{i}", type="NUMERIC", policy=each.policy) for i, each in enumerate(_numerics(of.layout))]
     outer = exp.select(
@@ -115,7 +119,7 @@ def _separated(sums: Sequence[Node]) -> list[Node]:
 
 def _duplicates(index: int, of: Input, spelling: Engine) -> exp.Select:
     keys = [_groupable(key, spelling) for key in of.layout.keys]
-    groups = rows_of(of, [named(exp.Count(this=exp.Star()), "n")]).group_by(*keys)
+    groups = rows_of(of, [named(exp.Count(this=exp.Star()), "n")], spelling).group_by(*keys)
     groups = groups.having(exp.GT(this=exp.Count(this=exp.Star()), expression=number(1)))
     surplus = call("SUM", exp.Sub(this=column("n", "g"), expression=number(1)))
     return exp.select(

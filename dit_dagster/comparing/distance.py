@@ -31,7 +31,7 @@ UNITS = {"DATE": "days", "TIME": "microseconds", "DATETIME": "microseconds", "TI
 # A bound finer than a type's last digit is rounded down to it, which decides the same pairs.
 _SCALES = {"INT64": Decimal(1), "NUMERIC": Decimal("1e-9"), "BIGNUMERIC": Decimal("1e-38")}
 _LARGEST = Decimal("1e28")
-_DECIMALS = {"INT64": "NUMERIC", "NUMERIC": "NUMERIC", "BIGNUMERIC": "BIGNUMERIC", "TIMESTAMP": "NUMERIC"}
+_DECIMALS = dict.fromkeys(("INT64", "NUMERIC", "TIMESTAMP"), "NUMERIC(38, 9)") | {"BIGNUMERIC": "BIGNUMERIC"}
 
 
 Ends = tuple[Node, Node]

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from dit_dagster.comparing.distance import UNITS
+from dit_dagster.comparing.documents import reads_json, shown_json
 from dit_dagster.comparing.schema import NUMBERS, Column, Layout
 from dit_dagster.model.verdict import ColumnDifference, Explanation, Sample
 
@@ -64,6 +65,8 @@ def shown(text: str | None, of: Column) -> str | None:
     """A canonical text as people write it."""
     if text is None:
         return None
+    if reads_json(of):
+        return shown_json(text)
     match of.type:
         case "FLOAT64":
             return repr(float(text)) if text != "NaN" else text

@@ -16,7 +16,7 @@ from sqlglot import exp
 
 from dit_dagster.comparing.counting import Input, day_of
 from dit_dagster.comparing.distance import near
-from dit_dagster.comparing.rows import Engine, marked, row_text, unmarked
+from dit_dagster.comparing.rows import Engine, derived, marked, row_text, unmarked
 from dit_dagster.comparing.schema import Column
 from dit_dagster.comparing.sql import (
     Node,
@@ -110,14 +110,16 @@ def _parameters(question: Question) -> dict[str, Any]:
     return values
 
 
-def _both(question: Question) -> exp.Select:
+def _both(question: Question, spelling: Engine) -> exp.Select:
     """The rows of the differing days of both sides, as `t`, each with its side."""
     left, right = question.left.layout, question.right.layout
     fields: list[Node] = [exp.Star()]
     if tuple(left.fields.items()) != tuple(right.fields.items()) or left.ignores:
         fields = [column(name, "t") for name in sorted(_read(question))]
     sides = [
-        exp.select(named(number(side), SIDE), *(field.copy() for field in fields)).from_(table(of.table, "t"))
+        exp.select(
+            named(number(side), SIDE), *(field.copy() for field in fields), *derived(left.columns, spelling, "t")
+        ).from_(table(of.table, "t"))
         for side, of in ((LEFT, question.left), (RIGHT, question.right))
     ]
     both = exp.select().from_(exp.union(*sides, distinct=False).subquery("t"))
@@ -160,7 +162,7 @@ def _within_days(question: Question) -> Node | None:
 def _net(question: Question, spelling: Engine) -> exp.Select:
     """Rows that do not cancel: per row hash, the copies on the left less those on the right."""
     first, second = spelling.hashes(question.left.layout.columns, "t")
-    hashed = _both(question).select(column(SIDE, "t"), named(first, "h1"), named(second, "h2"))
+    hashed = _both(question, spelling).select(column(SIDE, "t"), named(first, "h1"), named(second, "h2"))
     balance = call("SUM", column(SIDE))
     return (
         exp.select(column("h1"), column("h2"), named(balance, "net"), named(count(), "copies"))
@@ -192,7 +194,7 @@ def _ranked(question: Question, spelling: Engine) -> exp.Select:
 
 
 def _sortable(of: Column, value: Node) -> Node:
-    return safe_cast(unmarked(value), "FLOAT64" if of.type == "FLOAT64" else "NUMERIC")
+    return safe_cast(unmarked(value), "FLOAT64" if of.type == "FLOAT64" else "NUMERIC(38, 9)")
 
 
 def _surplus(question: Question, spelling: Engine) -> exp.Select:
@@ -204,7 +206,7 @@ def _surplus(question: Question, spelling: Engine) -> exp.Select:
     copy = window(call("ROW_NUMBER"), by=[column("h1", "n"), column("h2", "n")], order=[ordered(column("h1", "n"))])
     key = row_text([spelling.text(each, "t") for each in layout.pairing]) if layout.pairing else _side_text()
     return (
-        _both(question)
+        _both(question, spelling)
         .select(
             named(column(SIDE, "t"), "side"),
             exp.Column(this=exp.Star(), table=_quoted("n")),

@@ -23,6 +23,7 @@ from typing import ClassVar, Protocol
 
 from sqlglot import exp
 
+from dit_dagster.comparing.documents import bigquery_json, derived_name, local_json, reads_json
 from dit_dagster.comparing.schema import Column
 from dit_dagster.comparing.sql import (
     Node,
@@ -31,10 +32,11 @@ from dit_dagster.comparing.sql import (
     cast,
     choose,
     column,
+    named,
     number,
     text,
 )
-from dit_dagster.model.policy import Bitwise
+from dit_dagster.model.policy import Bitwise, Exact, Tolerance
 
 _LOW_BITS = 0xFFFFFFFF
 _SALT = "~"
@@ -47,6 +49,9 @@ class Engine(Protocol):
 
     def text(self, of: Column, alias: str) -> Node:
         """A column's canonical text: a STRING, NULL for NULL."""
+
+    def json(self, of: Column, alias: str) -> Node:
+        """The canonical text of a column for which `reads_json`; costly, so statements compute it once (`derived`)."""
 
     def hashes(self, columns: Sequence[Column], alias: str) -> tuple[Node, Node]:
         """A row's two 64-bit numbers."""
@@ -80,7 +85,10 @@ class BigQueryEngine:
         match of.type:
             case "FLOAT64":
                 return _float_text(value, call("FORMAT", text("%.17g"), _unsigned_zero(value, of)))
-        return _scalar_text(value, of)
+        return _scalar_text(value, of, alias)
+
+    def json(self, of: Column, alias: str) -> Node:
+        return bigquery_json(of, alias)
 
     def hashes(self, columns: Sequence[Column], alias: str) -> tuple[Node, Node]:
         row = row_text([self.text(each, alias) for each in columns])
@@ -117,7 +125,10 @@ class LocalEngine:
         match of.type:
             case "FLOAT64":
                 return _float_text(value, cast(_unsigned_zero(value, of), "STRING"))
-        return _scalar_text(value, of)
+        return _scalar_text(value, of, alias)
+
+    def json(self, of: Column, alias: str) -> Node:
+        return local_json(of, alias)
 
     def hashes(self, columns: Sequence[Column], alias: str) -> tuple[Node, Node]:
         first = [self._argument(each, alias) for each in columns]
@@ -143,25 +154,39 @@ class LocalEngine:
         return exp.Sub(this=left, expression=right)
 
     def decimal_difference(self, left: Node, right: Node) -> Node:
-        return call("TRY", exp.Sub(this=left, expression=right))
+        """NULL beyond 4e28, where the difference might not fit. Not TRY, which is NULL wherever it stands in a CASE."""
+        largest = call("GREATEST", call("ABS", left.copy()), call("ABS", right.copy()))
+        fits = exp.LTE(this=largest, expression=cast(text("4" + "0" * 28), "NUMERIC(38, 9)"))
+        return choose(fits, exp.Sub(this=left, expression=right), exp.Null())
 
     def _argument(self, of: Column, alias: str) -> Node:
-        native = of.type in _HASHED_NATIVELY and not isinstance(of.policy, Bitwise)
-        return column(of.name, alias) if native else self.text(of, alias)
+        return column(of.name, alias) if _hashed_natively(of) else self.text(of, alias)
 
     def _salted(self, of: Column, alias: str) -> Node:
         argument = self._argument(of, alias)
-        native = of.type in _HASHED_NATIVELY - {"STRING"} and not isinstance(of.policy, Bitwise)
-        return argument if native else call("CONCAT", text(_SALT), argument)
+        unsalted = _hashed_natively(of) and of.type != "STRING"
+        return argument if unsalted else call("CONCAT", text(_SALT), argument)
 
 
 _HASHED_NATIVELY = frozenset({"INT64", "FLOAT64", "BOOL", "STRING", "DATE", "TIME", "DATETIME", "TIMESTAMP"})
+
+
+def _hashed_natively(of: Column) -> bool:
+    return of.type in _HASHED_NATIVELY and isinstance(of.policy, Exact | Tolerance)
+
+
 _ENGINES: dict[str, Engine] = {"bigquery": BigQueryEngine(), "local": LocalEngine()}
 
 
 def engine(name: str) -> Engine:
     """The engine of a warehouse, by `Warehouse.engine`."""
     return _ENGINES[name]
+
+
+def derived(columns: Sequence[Column], spelling: Engine, alias: str) -> list[Node]:
+    """Costly canonical texts, to be selected beside the row so that everything after refers to them by name."""
+    costly = {derived_name(each): each for each in columns if reads_json(each)}
+    return [named(spelling.json(each, alias), name) for name, each in costly.items()]
 
 
 def row_text(texts: Sequence[Node]) -> Node:
@@ -179,7 +204,9 @@ def unmarked(value: Node) -> Node:
     return call("SUBSTR", value.copy(), number(2))
 
 
-def _scalar_text(value: Node, of: Column) -> Node:
+def _scalar_text(value: Node, of: Column, alias: str) -> Node:
+    if reads_json(of):
+        return column(derived_name(of), alias)
     match of.type:
         case "STRING":
             return value
@@ -187,8 +214,6 @@ def _scalar_text(value: Node, of: Column) -> Node:
             return call("TO_HEX", value)
         case "TIMESTAMP":
             return cast(call("UNIX_MICROS", value), "STRING")
-        case "JSON":
-            return call("TO_JSON_STRING", value)
     return cast(value, "STRING")
 
 

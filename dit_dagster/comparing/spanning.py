@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from sqlglot import exp
-
 from dit_dagster.comparing.counting import Input, rows_of
 from dit_dagster.comparing.predicates import predicate
 from dit_dagster.comparing.residue import spans
 from dit_dagster.comparing.schema import layout
-from dit_dagster.comparing.sql import named, render
+from dit_dagster.comparing.sql import count, named, render
 from dit_dagster.errors import NotFound
 from dit_dagster.model.identity import TableName
 from dit_dagster.model.policy import ComparisonPolicy
@@ -30,8 +28,7 @@ def count_spanning(
     if not boundaries:
         return 0
     where = predicate(policy.where, columns=columns.names, what="where") if policy.where else None
-    reaching = rows_of(Input(table=table, layout=columns, where=where), [named(exp.Count(this=exp.Star()), "n")]).where(
-        spans(*columns.span, "t")
-    )
+    rows = rows_of(Input(table=table, layout=columns, where=where), [named(count(), "n")])
+    reaching = rows.where(spans(*columns.span, "t"))
     answer = warehouse.query(Statement(sql=render(reaching), parameters={"boundaries": sorted(boundaries)}))
     return int(answer.rows[0]["n"])

@@ -39,12 +39,17 @@ def parameter(name: str) -> Node:
 
 
 def cast(value: Node, kind: str) -> Node:
-    return exp.cast(value, exp.DataType.build(kind, dialect="bigquery"), dialect="bigquery")
+    return exp.Cast(this=value, to=_type(kind))
+
+
+def _type(kind: str) -> Node:
+    """A type as it is written: sqlglot drops precision and scale on the way to BigQuery."""
+    return exp.var(kind) if "(" in kind else exp.DataType.build(kind, dialect="bigquery")
 
 
 def safe_cast(value: Node, kind: str) -> Node:
     """NULL where a cast would fail."""
-    return exp.TryCast(this=value, to=exp.DataType.build(kind, dialect="bigquery"), safe=True)
+    return exp.TryCast(this=value, to=_type(kind), safe=True)
 
 
 def window(function: Node, *, by: Sequence[Node], order: Sequence[Node] = ()) -> Node:

@@ -1,0 +1,129 @@
+"""JSON as canonical text: equal documents have equal texts, whatever their key order, spaces and escapes.
+
+Under `json` a number is its value (1, 1.0 and 1e0 are one); for an exact JSON column an integer and a float differ.
+A number with a fraction is read as FLOAT64, as BigQuery does. Text that is no JSON, that repeats a key within an
+object, or whose numbers hold more digits than the reader keeps is compared as it stands, marked `raw`.
+
+- BigQuery sorts the keys of a JSON value itself; only numbers are left, which are found between the strings.
+- DuckDB keeps a document's text. JSON_TREE lists its nodes with their paths; sorted by path they are a canonical text.
+  A path says `$.a.b` for the key "a.b" and for b within a, so a document with a dot or a bracket in a key is `raw`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from sqlglot import exp
+
+from dit_dagster.comparing.schema import Column
+from dit_dagster.comparing.sql import Node, array, call, choose, column, named, number, ordered, text
+from dit_dagster.model.policy import Exact, Json
+
+RAW = "raw "
+_TOO_LONG = r"[0-9]{20,}|[0-9]{2,}\.[0-9]{16,}|\.[0-9]{18,}"
+_TOKENS = r'"(?:[^"\\]|\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+
+
+def reads_json(of: Column) -> bool:
+    return isinstance(of.policy, Json) or (of.type == "JSON" and isinstance(of.policy, Exact))
+
+
+def derived_name(of: Column) -> str:
+    return f"__dit_json_{of.name.lower()}"
+
+
+def bigquery_json(of: Column, alias: str) -> Node:
+    value = column(of.name, alias)
+    document = value if of.type == "JSON" else call("SAFE.PARSE_JSON", value)
+    sorted_text = call("TO_JSON_STRING", document)
+    if isinstance(of.policy, Exact):
+        return choose(exp.Is(this=value.copy(), expression=exp.Null()), exp.Null(), sorted_text)
+    tokens = call("REGEXP_EXTRACT_ALL", sorted_text, text(_TOKENS))
+    token = column("token")
+    whole = call("REGEXP_REPLACE", token.copy(), text(r"\.0$"), text(""))
+    spelled = choose(call("REGEXP_CONTAINS", token, text("^-?[0-9]")), whole, token.copy())
+    joined = exp.GroupConcat(this=exp.Order(this=spelled, expressions=[ordered(column("place"))]), separator=text(""))
+    each = exp.Unnest(
+        expressions=[tokens],
+        alias=exp.TableAlias(columns=[exp.to_identifier("token", quoted=True)]),
+        offset=exp.to_identifier("place", quoted=True),
+    )
+    return _or_raw(exp.select(joined).from_(each).subquery(), value, of)
+
+
+def local_json(of: Column, alias: str) -> Node:
+    value = column(of.name, alias)
+    kind, scalar = column("type"), call("JSON_EXTRACT_STRING", column("atom"), text("$"))
+    if isinstance(of.policy, Json):
+        is_number = exp.In(this=kind, expressions=[text(each) for each in ("DOUBLE", "BIGINT", "UBIGINT")])
+        whole = call("REGEXP_REPLACE", scalar, text(r"\.0$"), text(""))
+        kind, scalar = choose(is_number, text("NUMBER"), kind.copy()), choose(is_number.copy(), whole, scalar.copy())
+    entry = call("TO_JSON_STRING", array([column("fullkey"), kind, scalar]))
+    entries = exp.GroupConcat(this=exp.Order(this=entry, expressions=[ordered(column("fullkey"))]), separator=text(","))
+    paths = exp.Count(this=exp.Distinct(expressions=[column("fullkey")]))
+    repeated = exp.LT(this=paths, expression=exp.Count(this=exp.Star()))
+    dots = call("COUNTIF", call("REGEXP_CONTAINS", column("key"), text("[.[]")))
+    dotted = exp.GT(this=dots, expression=number(0))
+    listed = choose(exp.or_(repeated, dotted), exp.Null(), entries)
+    document = column("document", "s")
+    too_long = call("REGEXP_CONTAINS", document, text(_TOO_LONG))
+    readable = exp.and_(call("JSON_VALID", document.copy()), exp.not_(too_long))
+    tree = call("JSON_TREE", choose(readable, document.copy(), exp.Null()))
+    # The emulator finds neither a column of the row around in a function's argument, hence the detour by `s`, nor the
+    # alias of a function's table, hence none.
+    beside = exp.select(named(value.copy(), "document")).subquery("s")
+    nodes = exp.select(listed).from_(beside).join(exp.Table(this=tree), join_type="cross")
+    return _or_raw(nodes.subquery(), value, of)
+
+
+def _or_raw(canonical: Node, value: Node, of: Column) -> Node:
+    raw = call("TO_JSON_STRING", value.copy()) if of.type == "JSON" else value.copy()
+    return exp.Coalesce(this=canonical, expressions=[call("CONCAT", text(RAW), raw)])
+
+
+def shown_json(canonical: str) -> str:
+    """A canonical text as the document it stands for, keys sorted; a shortened one stays as it is."""
+    if canonical.startswith(RAW):
+        return canonical.removeprefix(RAW)
+    if not canonical.startswith('["$'):
+        return canonical
+    try:
+        return json.dumps(_document(json.loads(f"[{canonical}]")), ensure_ascii=False, sort_keys=True)
+    except (ValueError, KeyError, IndexError, TypeError):
+        return canonical
+
+
+def _document(entries: list[list[Any]]) -> Any:
+    """Put nodes back together: a path's prefix sorts before it, and places in an array need sorting by number."""
+    found: dict[str, Any] = {}
+    for path, kind, scalar in sorted(entries, key=lambda entry: _steps(entry[0])):
+        value = _scalar(kind, scalar)
+        found[path] = value
+        steps = re.fullmatch(r"(.*)(?:\[(\d+)\]|\.([^.\[]*))", path)
+        if steps is None:
+            continue
+        parent = found[steps[1]]
+        if steps[2] is not None:
+            parent.append(value)
+        else:
+            parent[steps[3]] = value
+    return found["$"]
+
+
+def _steps(path: str) -> list[tuple[int, str]]:
+    return [(int(place or 0), name or "") for place, name in re.findall(r"\[(\d+)\]|\.([^.\[]*)", path)]
+
+
+def _scalar(kind: str, scalar: str | None) -> Any:
+    match kind:
+        case "OBJECT":
+            return {}
+        case "ARRAY":
+            return []
+        case "NULL":
+            return None
+        case "VARCHAR":
+            return scalar
+    return json.loads(scalar or "null")

@@ -1,0 +1,226 @@
+"""How a table comparison says "identical" and is wrong: one test per trap, each with the case that must stay green."""
+
+from __future__ import annotations
+
+import pytest
+
+from dit_dagster.model.identity import DatasetName
+from dit_dagster.model.policy import ComparisonPolicy
+from dit_dagster.model.verdict import Different, Equivalent, Incomparable, Outcome, SchemaDifferent, judged
+from dit_dagster.ports import Warehouse
+from dit_dagster_tests.comparing.tables import Bench
+
+BY_ID = ComparisonPolicy(keys=("id",))
+
+
+@pytest.fixture(scope="module")
+def bench(warehouse: Warehouse, module_dataset: DatasetName) -> Bench:
+    return Bench(warehouse=warehouse, dataset=module_dataset)
+
+
+def test_trap_01_multiplicity_is_part_of_the_verdict(bench: Bench) -> None:
+    """Trap 1: one row against three identical copies, which a key join calls equal."""
+    once = bench.table("id INT64, v STRING", "1, 'a'", "2, 'b'")
+    thrice = bench.table("id INT64, v STRING", "1, 'a'", "1, 'a'", "1, 'a'", "2, 'b'")
+
+    verdict = bench.verdict(once, thrice, BY_ID)
+
+    assert isinstance(verdict, Different)
+    assert (verdict.explanation.multiplicity, verdict.explanation.only_right) == (2, 0)
+    assert verdict.evidence.right.duplicate_keys == 2
+    assert bench.answer(thrice, thrice, BY_ID) == "IDENTICAL"
+
+
+def test_trap_02_null_keys_are_values(bench: Bench) -> None:
+    """Trap 2: rows whose key is NULL fall into no bucket."""
+    columns = "a INT64, b STRING, v INT64"
+    left = bench.table(columns, "NULL, 'x', 1", "NULL, NULL, 2", "1, 'x', 3")
+    right = bench.table(columns, "NULL, 'x', 9", "NULL, NULL, 2", "1, 'x', 3")
+    policy = ComparisonPolicy(keys=("a", "b"))
+
+    verdict = bench.verdict(left, right, policy)
+
+    assert isinstance(verdict, Different)
+    assert verdict.explanation.changed == 1
+    assert [sample.key for sample in verdict.explanation.samples] == [{"a": None, "b": "x"}]
+    assert bench.answer(left, left, policy) == "IDENTICAL"
+
+
+def test_trap_03_empty_against_empty_is_no_pass(bench: Bench) -> None:
+    """Trap 3: two empty tables are inconclusive, unless the declaration allows them."""
+    empty, other = bench.table("id INT64"), bench.table("id INT64")
+    one = bench.table("id INT64", "1")
+
+    assert bench.answer(empty, other) == "EMPTY"
+    assert judged(bench.verdict(empty, other)) is Outcome.INCONCLUSIVE
+    assert bench.answer(empty, one, ComparisonPolicy(allow_empty=True)) == "DIFFERENT"
+    assert bench.answer(empty, other, ComparisonPolicy(allow_empty=True)) == "IDENTICAL"
+
+
+@pytest.mark.parametrize(
+    ("columns", "row"),
+    [
+        pytest.param("id INT64", "1", id="missing"),
+        pytest.param("id INT64, w STRING", "1, 'a'", id="renamed"),
+        pytest.param("id INT64, v INT64", "1, 1", id="retyped"),
+    ],
+)
+def test_trap_04_schemas_are_never_intersected(bench: Bench, columns: str, row: str) -> None:
+    """Trap 4: a column that is missing, renamed or retyped on one side is a verdict of its own."""
+    left = bench.table("id INT64, v STRING", "1, 'a'")
+    right = bench.table(columns, row)
+
+    verdict = bench.verdict(left, right, BY_ID)
+
+    assert isinstance(verdict, SchemaDifferent)
+    assert verdict.differences
+    assert judged(verdict) is Outcome.FAIL
+
+
+def test_trap_04_the_order_of_columns_does_not_matter(bench: Bench) -> None:
+    """Trap 4, the other way round: layout is no difference, and names have no case."""
+    left = bench.table("id INT64, v STRING", "1, 'a'")
+    right = bench.table("V STRING, id INT64", "'a', 1")
+    changed = bench.table("V STRING, id INT64", "'b', 1")
+
+    assert bench.answer(left, right, BY_ID) == "IDENTICAL"
+    assert bench.answer(left, changed, BY_ID) == "DIFFERENT"
+
+
+def test_trap_05_a_tolerance_covers_its_own_column_only(bench: Bench) -> None:
+    """Trap 5: a tolerance hides neither another column's difference nor a NULL."""
+    columns = "id INT64, f FLOAT64, g FLOAT64"
+    left = bench.table(columns, "1, 1.0, 1.0", "2, 2.0, 2.0")
+    policy = ComparisonPolicy.model_validate({"keys": ["id"], "columns": {"f": {"tolerance": {"abs": 0.5}}}})
+
+    verdict = bench.verdict(left, bench.table(columns, "1, 1.5, 1.0", "2, 2.0, 2.0"), policy)
+
+    assert isinstance(verdict, Equivalent)
+    assert verdict.explanation.within_tolerance == 1
+    assert bench.answer(left, bench.table(columns, "1, 1.5, 1.25", "2, 2.0, 2.0"), policy) == "DIFFERENT"
+    assert bench.answer(left, bench.table(columns, "1, NULL, 1.0", "2, 2.0, 2.0"), policy) == "DIFFERENT"
+    assert bench.answer(left, bench.table(columns, "1, 1.5625, 1.0", "2, 2.0, 2.0"), policy) == "DIFFERENT"
+
+
+def test_trap_06_no_tolerance_unless_declared(bench: Bench) -> None:
+    """Trap 6: the last bit counts, and every tolerance is shown in the verdict."""
+    left = bench.table("id INT64, f FLOAT64", "1, 0.3")
+    right = bench.table("id INT64, f FLOAT64", "1, 0.1 + CAST('0.2' AS FLOAT64)")
+    policy = ComparisonPolicy.model_validate({"keys": ["id"], "columns": {"f": {"tolerance": {"rel": 1e-15}}}})
+
+    assert bench.answer(left, right, BY_ID) == "DIFFERENT"
+    verdict = bench.verdict(left, right, policy)
+    assert isinstance(verdict, Equivalent)
+    assert verdict.evidence.policy.columns == policy.columns
+
+
+def test_trap_07_values_are_compared_as_their_type(bench: Bench) -> None:
+    """Trap 7: NaN, infinities and -0.0 equal themselves; 2^53 and 2^53 + 1 do not meet in a float."""
+    columns = "id INT64, f FLOAT64, i INT64"
+    special = [f"CAST('{text}' AS FLOAT64)" for text in ("nan", "inf", "-inf", "0.0")]
+    left = bench.table(columns, *(f"{i}, {value}, 9007199254740992" for i, value in enumerate(special)))
+    negative = [*special[:3], "CAST('-0.0' AS FLOAT64)"]
+    right = bench.table(columns, *(f"{i}, {value}, 9007199254740992" for i, value in enumerate(negative)))
+    one_more = bench.table(columns, *(f"{i}, {value}, 9007199254740993" for i, value in enumerate(special)))
+    bitwise = ComparisonPolicy.model_validate({"keys": ["id"], "columns": {"f": "bitwise"}})
+
+    assert bench.answer(left, right, BY_ID) == "IDENTICAL"
+    assert bench.answer(left, right, bitwise) == "DIFFERENT"
+    verdict = bench.verdict(left, one_more, BY_ID)
+    assert isinstance(verdict, Different)
+    (column,) = verdict.explanation.columns
+    assert (column.name, column.mismatches, column.max_abs) == ("i", 4, 1.0)
+
+
+def test_trap_07_a_date_is_not_its_text(bench: Bench) -> None:
+    """Trap 7: DATE against the same text is a difference of schema."""
+    left = bench.table("d DATE", "DATE '2020-01-01'")
+    right = bench.table("d STRING", "'2020-01-01'")
+
+    assert bench.answer(left, right) == "SCHEMA_DIFFERENT"
+    assert bench.answer(left, left) == "IDENTICAL"
+
+
+def test_trap_09_doubled_rows_do_not_cancel(bench: Bench) -> None:
+    """Trap 9: under XOR every row that is doubled cancels itself."""
+    once = bench.table("id INT64", "1", "2")
+    doubled = bench.table("id INT64", "1", "2", "3", "3")
+
+    assert bench.answer(once, doubled) == "DIFFERENT"
+    assert bench.answer(doubled, bench.table("id INT64", "3", "2", "1", "3")) == "IDENTICAL"
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        pytest.param("'a', 'bc'", "'ab', 'c'", id="concatenation"),
+        pytest.param("'a ', 'b'", "'a', 'b'", id="trailing space"),
+        pytest.param("'A', 'b'", "'a', 'b'", id="case"),
+        pytest.param("NULL, 'b'", "'', 'b'", id="null and empty"),
+        pytest.param("'null', 'b'", "NULL, 'b'", id="null and its text"),
+        pytest.param("'a\",\"b', 'c'", "'a', 'b\",\"c'", id="quotes"),
+        pytest.param("'\u00e9', 'b'", "'e\u0301', 'b'", id="normal form"),
+    ],
+)
+def test_trap_10_rows_are_encoded(bench: Bench, left: str, right: str) -> None:
+    """Trap 10: columns run together, spaces trimmed, case folded."""
+    first, second = (bench.table("a STRING, b STRING", row) for row in (left, right))
+
+    assert bench.answer(first, second) == "DIFFERENT"
+    assert bench.answer(first, first) == "IDENTICAL"
+
+
+@pytest.mark.parametrize("lost", [0, 49], ids=["first", "last"])
+def test_trap_11_the_ends_of_the_key_range_count(bench: Bench, lost: int) -> None:
+    """Trap 11: a half-open interval leaves out the last key."""
+    rows = [f"{i}, 'v'" for i in range(50)]
+    left = bench.table("id INT64, v STRING", *rows)
+    right = bench.table("id INT64, v STRING", *(row for i, row in enumerate(rows) if i != lost))
+
+    verdict = bench.verdict(left, right, BY_ID)
+
+    assert isinstance(verdict, Different)
+    assert verdict.explanation.only_left == 1
+    assert [sample.key for sample in verdict.explanation.samples] == [{"id": str(lost)}]
+
+
+def test_trap_12_a_type_that_is_not_covered_is_named(bench: Bench) -> None:
+    """Trap 12: nothing is left out with a warning; what is left out was declared, with its reason."""
+    left = bench.table("id INT64, r RANGE<DATE>", "1, RANGE(DATE '2020-01-01', DATE '2020-01-02')")
+    right = bench.table("id INT64, r RANGE<DATE>", "1, RANGE(DATE '2020-01-01', DATE '2020-01-03')")
+
+    verdict = bench.verdict(left, right, BY_ID)
+
+    assert isinstance(verdict, Incomparable)
+    assert "column r:" in verdict.reason
+    assert judged(verdict) is Outcome.INCONCLUSIVE
+    declared = bench.verdict(left, right, ComparisonPolicy(keys=("id",), ignore={"r": "written by hand"}))
+    assert judged(declared) is Outcome.PASS
+    assert declared.evidence.ignored == {"r": "written by hand"}
+
+
+def test_trap_13_physical_order_is_no_difference(bench: Bench) -> None:
+    """Trap 13: duplicates in another order."""
+    rows = ["1, 'a'", "1, 'b'", "1, 'a'", "NULL, 'c'", "NULL, 'c'"]
+    left = bench.table("id INT64, v STRING", *rows)
+    right = bench.table("id INT64, v STRING", *reversed(rows))
+    other = bench.table("id INT64, v STRING", *rows[:3], "NULL, 'c'", "NULL, 'd'")
+
+    assert bench.answer(left, right, BY_ID) == "IDENTICAL"
+    verdict = bench.verdict(left, other, BY_ID)
+    assert isinstance(verdict, Different)
+    assert verdict.explanation.changed == 1
+
+
+def test_trap_14_json_in_a_string_is_compared_by_meaning(bench: Bench) -> None:
+    """Trap 14: key order, spaces, escapes and the spelling of numbers are no change of meaning; values are."""
+    left = bench.table("id INT64, p STRING", """1, '{"a": 1, "b": [1.0, {"c": "é"}]}'""", "2, 'no json'", "3, NULL")
+    same = bench.table("id INT64, p STRING", """1, '{"b":[1,{"c":"\\\\u00e9"}],"a":1.0}'""", "2, 'no json'", "3, NULL")
+    other = bench.table("id INT64, p STRING", """1, '{"b":[{"c":"é"},1],"a":1}'""", "2, 'no  json'", "3, 'null'")
+    policy = ComparisonPolicy.model_validate({"keys": ["id"], "columns": {"p": "json"}})
+
+    assert bench.answer(left, same, BY_ID) == "DIFFERENT"
+    assert bench.answer(left, same, policy) == "IDENTICAL"
+    verdict = bench.verdict(left, other, policy)
+    assert isinstance(verdict, Different)
+    assert verdict.explanation.changed == 3
