@@ -307,10 +307,9 @@ class Orchestrator:
         self._tell(
             {"Ran": "committed"}.get(type(outcome).__name__, type(outcome).__name__.lower()), node.fingerprint, detail
         )
+        if not isinstance(outcome, Ran):
+            self._drop(prefix)
         with contextlib.suppress(DitError):
-            if not isinstance(outcome, Ran):
-                for table in self._workplace.warehouse.tables(self._workplace.dataset, f"{prefix}__"):
-                    self._workplace.warehouse.drop(table)
             if isinstance(outcome, Failed):
                 self._record("failed", node, {"error": outcome.error, "seconds": round(outcome.seconds, 3)})
             elif isinstance(outcome, Cancelled):
@@ -318,6 +317,14 @@ class Orchestrator:
         if not isinstance(outcome, Ran):
             with contextlib.suppress(DitError):
                 self._workplace.registry.release(claim)
+
+    def _drop(self, prefix: str) -> None:
+        """Everything of an attempt that did not commit; what cannot be dropped now is left to the clean-up."""
+        warehouse = self._workplace.warehouse
+        with contextlib.suppress(DitError):
+            for table in warehouse.tables(self._workplace.dataset, f"{prefix}__"):
+                with contextlib.suppress(DitError):
+                    warehouse.drop(table)
 
     def _prefix(self, node: Node) -> str:
         """What this run's tables of a phase start with. A run tries a phase once, so no other attempt has it."""

@@ -2,8 +2,9 @@
 
 BigQuery: expirationTime (and removal at that time), rangePartitioning, requirePartitionFilter, clustering, a view's
 query, the origin of clones and snapshots, and new columns of a patched schema are kept; a label patched to null goes;
-a dataset's default expiry is given to its new tables.
-Emulator: drops all of them; a patch makes a clone a table; patched columns exist in the resource only.
+a dataset's default expiry is given to its new tables. Deleting a table deletes a view as well.
+Emulator: drops all of them; a patch makes a clone a table; patched columns exist in the resource only; a view that was
+made by DDL cannot be deleted.
 Here: kept. Expired tables are not found, and are dropped within a second.
 """
 
@@ -33,6 +34,7 @@ def apply() -> None:
     wrap(datasets, "_rest_to_dataset_meta", _without_null_labels)
     for method in ("PATCH", "PUT"):
         reroute(tables.router, method, _TABLE, _with_new_columns)
+    reroute(tables.router, "DELETE", _TABLE, _of_its_kind)
     wrap(DuckDBCatalogRepository, "create_table", _with_default_expiry)
     wrap(DuckDBCatalogRepository, "get_table", _unless_expired)
     wrap(DuckDBCatalogRepository, "list_tables", _the_unexpired)
@@ -119,6 +121,19 @@ def _extra(record: Any) -> dict[str, Any]:
         else:
             extra["snapshotDefinition"] = origin | {"snapshotTime": moment}
     return extra
+
+
+def _of_its_kind(original: Any) -> Any:
+    async def delete_table(**request: Any) -> Any:
+        ctx = request["ctx"]
+        name = Table(request["project_id"], request["dataset_id"], request["table_id"])
+        record = ctx.catalog.get_table(*name)
+        if record is not None and record.table_type == "VIEW":
+            async with ctx.engine.write_lock():
+                ctx.engine.execute(f"DROP VIEW IF EXISTS {name.sql}")
+        return await original(**request)
+
+    return delete_table
 
 
 def _with_new_columns(original: Any) -> Any:

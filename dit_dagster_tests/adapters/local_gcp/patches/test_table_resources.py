@@ -41,6 +41,19 @@ def test_an_expired_table_is_gone(emulator: Emulator) -> None:
     emulator.shows(probe, ("NotFound", []))
 
 
+def test_a_view_is_deleted_like_a_table(emulator: Emulator) -> None:
+    """Also one that was made by DDL, and one whose table is gone already."""
+    emulator.run("CREATE TABLE d.t AS SELECT 1 AS x")
+    emulator.run("CREATE VIEW d.v AS SELECT x FROM d.t")
+    emulator.client.delete_table(emulator.reference("t"))
+
+    def probe() -> Any:
+        emulator.client.delete_table(emulator.reference("v"), retry=None)
+        return [table.table_id for table in emulator.client.list_tables(emulator.dataset)]
+
+    emulator.shows(probe, [])
+
+
 def test_a_datasets_default_expiry_is_given_to_new_tables(emulator: Emulator) -> None:
     """Tables of such a dataset expire, however they are made."""
     dataset = emulator.client.get_dataset(emulator.dataset)
