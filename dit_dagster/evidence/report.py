@@ -71,12 +71,21 @@ def classes(report: Report) -> dict[str, list[list[str]]]:
     """For each output, the modes that are identical to one another. Only IDENTICAL is transitive."""
     found: dict[str, list[list[str]]] = {}
     for comparison in report.comparisons:
-        groups = found.setdefault(comparison.output, [[comparison.left]])
-        if comparison.verdict == "IDENTICAL":
-            next(group for group in groups if comparison.left in group).append(comparison.right)
-        elif comparison.right not in {mode for group in groups for mode in group}:
-            groups.append([comparison.right])
+        groups = found.setdefault(comparison.output, [])
+        left, right = (_group_of(mode, groups) for mode in (comparison.left, comparison.right))
+        if comparison.verdict == "IDENTICAL" and left is not right:
+            left.extend(right)
+            groups.remove(right)
     return found
+
+
+def _group_of(mode: str, groups: list[list[str]]) -> list[str]:
+    """The group that the mode is in; one of its own if it is in none."""
+    own = next((group for group in groups if mode in group), None)
+    if own is None:
+        own = [mode]
+        groups.append(own)
+    return own
 
 
 def _header(prospect: Prospect) -> dict[str, Any]:

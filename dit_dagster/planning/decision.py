@@ -129,12 +129,18 @@ def _damage(state: KnownState) -> Reason | None:
         return Reason(kind="never ran", detail="")
     if record.schema_version != SCHEMA_VERSION:
         return Reason(kind="never ran", detail="only under another version of this project")
+    changed = changed_since(record, state.facts)
+    return Reason(kind="output", detail=changed) if changed else None
+
+
+def changed_since(record: PhaseRecord, facts: Mapping[TableName, TableFacts]) -> str | None:
+    """How the tables of a state are no longer what was committed; None if they are."""
     for table in record.tables:
-        now = state.facts.get(table.name)
+        now = facts.get(table.name)
         if now is None:
-            return Reason(kind="output", detail=f"{table.role} is gone")
+            return f"{table.role} is gone"
         if (now.kind, now.created.isoformat(), now.etag) != (table.kind, table.created, table.etag):
-            return Reason(kind="output", detail=f"{table.role} was changed after it was committed")
+            return f"{table.role} was changed after it was committed"
     return None
 
 

@@ -13,7 +13,7 @@ from datetime import date
 from typing import Any
 
 from dit_dagster.comparing import DIGEST_VERSION, Digest, compare_tables, digest, spanning_rows
-from dit_dagster.errors import DitError, Uncomparable
+from dit_dagster.errors import DitError, StateInvalid, Uncomparable
 from dit_dagster.model.identity import Fingerprint, TableName, content_hash
 from dit_dagster.model.outcome import (
     Blocked,
@@ -45,6 +45,7 @@ from dit_dagster.model.verdict import (
 )
 from dit_dagster.model.verdict_json import comparison_json
 from dit_dagster.model.window import Window
+from dit_dagster.planning.decision import changed_since
 from dit_dagster.planning.plan import NoPair, Pair, Plan, PlannedMode
 from dit_dagster.ports import Event, Statement, Warehouse
 from dit_dagster.running.phase import compared_role
@@ -83,16 +84,28 @@ class Judge:
         addresses = {pair: self._address(pair, outcomes) for pair in pairs if isinstance(pair, Pair)}
         known = [address for address in addresses.values() if address is not None]
         events = self.workplace.registry.of_fingerprints(["verdict"], known)
-        remembered = {event.fingerprint: event.payload for event in events}
+        remembered = {event.fingerprint: event.payload for event in events if _whole(event.payload)}
         digests = _Digests(self.plan, self.workplace, self.run_id, outcomes)
+        changed = self._changed(pairs, outcomes)
         judged_pairs = [
-            self._pair(pair, addresses.get(pair) if isinstance(pair, Pair) else None, remembered, outcomes, digests)
+            self._pair(
+                pair, addresses.get(pair) if isinstance(pair, Pair) else None, remembered, outcomes, digests, changed
+            )
             for pair in pairs
         ]
         self.workplace.registry.append(
             [*digests.news, *(self._event(one, addresses, pair) for pair, one in zip(pairs, judged_pairs, strict=True))]
         )
         return tuple(judged_pairs)
+
+    def _changed(self, pairs: Sequence[Pair | NoPair], outcomes: Outcomes) -> Mapping[str, str]:
+        """The modes whose final state is no longer what was committed, and how: no verdict may speak of those."""
+        names = {side for pair in pairs if isinstance(pair, Pair) for side in (pair.left, pair.right)}
+        records = {name: record_of(outcomes.get(self.plan.mode(name).leaf)) for name in sorted(names)}
+        there = {name: record for name, record in records.items() if record is not None}
+        facts = self.workplace.warehouse.facts([table.name for record in there.values() for table in record.tables])
+        found = {name: changed_since(record, facts) for name, record in there.items()}
+        return {name: changed for name, changed in found.items() if changed is not None}
 
     def _event(self, judged_pair: Comparison, addresses: Mapping[Pair, str | None], pair: Pair | NoPair) -> Event:
         """The verdict, addressed by the states it is about if it is about states alone."""
@@ -113,8 +126,10 @@ class Judge:
         remembered: Mapping[str | None, Mapping[str, Any]],
         outcomes: Outcomes,
         digests: _Digests,
+        changed: Mapping[str, str],
     ) -> Comparison:
-        if address is not None and address in remembered:
+        touched = [name for name in (pair.left, pair.right) if isinstance(pair, Pair) and name in changed]
+        if address is not None and address in remembered and not touched:
             payload = {name: value for name, value in remembered[address].items() if name != "commit"}
             return Comparison(
                 output=pair.output,
@@ -126,6 +141,9 @@ class Judge:
                 remembered=True,
             )
         verdict = self._verdict(pair, outcomes, digests)
+        if touched:
+            reason = f"{touched[0]}: {changed[touched[0]]}; run again"
+            verdict = Error(evidence=verdict.evidence, reason=reason)
         return Comparison(
             output=pair.output,
             left=pair.left,
@@ -151,6 +169,8 @@ class Judge:
             return self._of_states(pair, output, left, right, digests)
         except DitError as error:
             return Error(evidence=evidence, reason=str(error))
+        except Exception as error:  # noqa: BLE001  # the other pairs are judged; this one is no pass
+            return Error(evidence=evidence, reason=f"internal error: {type(error).__name__}: {error}; please report it")
 
     def _of_states(
         self, pair: Pair, output: Output, left: PlannedMode, right: PlannedMode, digests: _Digests
@@ -184,7 +204,7 @@ class Judge:
         repeated = self._repeated_versions(pair, output, (left, right), digests)
         if repeated:
             return Incomparable(evidence=verdict.evidence, reason=repeated)
-        unexercised = self._unexercised(pair, left, right, digests)
+        unexercised = self._unexercised(pair, right, left, digests) or self._unexercised(pair, left, right, digests)
         if unexercised:
             return NotExercised(evidence=verdict.evidence, reason=unexercised)
         return verdict
@@ -210,19 +230,24 @@ class Judge:
                 )
         return None
 
-    def _unexercised(self, pair: Pair, left: PlannedMode, right: PlannedMode, digests: _Digests) -> str | None:
+    def _unexercised(self, pair: Pair, mode: PlannedMode, other: PlannedMode, digests: _Digests) -> str | None:
         """Why a pass of a mode with mutations proves nothing, or None if its mutations left their mark."""
-        if not right.mutated:
+        if not mode.mutated:
             return None
-        windows = [self._read_by(fingerprint) for fingerprint in right.mutated]
-        records = [digests.record(fingerprint) for fingerprint in right.mutated]
+        windows = [self._read_by(fingerprint) for fingerprint in mode.mutated]
+        records = [digests.record(fingerprint) for fingerprint in mode.mutated]
         touched = [one for record in records if record is not None for one in record.touched]
         if not any(one.within(windows) for one in touched):
             return "the mutation touched no row that a mutated phase reads; choose other keys, days or rows"
-        if right.before_recovery is None:
+        if mode.before_recovery is None:
             return None
-        before, reference = digests.of(right.before_recovery, pair.output), digests.of(left.leaf, pair.output)
-        if before is not None and reference is not None and before.value == reference.value:
+        before, reference = digests.of(mode.before_recovery, pair.output), digests.of(other.leaf, pair.output)
+        if before is None or reference is None:
+            return (
+                "whether the damaged input changed anything cannot be told: the state before the recovery is gone, "
+                "and how it is compared has changed since; run with --force"
+            )
+        if before.value == reference.value:
             return (
                 "the damaged input changed nothing in this output: before the recovery it equals the reference already"
             )
@@ -254,7 +279,7 @@ class Judge:
     def _address(self, pair: Pair, outcomes: Outcomes) -> str | None:
         """What the verdict depends on. Equal addresses: the very same states were judged in the very same way."""
         modes = [self.plan.mode(pair.left), self.plan.mode(pair.right)]
-        involved = [*(mode.leaf for mode in modes), *modes[1].mutated]
+        involved = [*(mode.leaf for mode in modes), *(name for mode in modes for name in mode.mutated)]
         records = [remembered_of(outcomes.get(fingerprint)) for fingerprint in involved]
         if any(record_of(outcomes.get(mode.leaf)) is None for mode in modes):
             return None
@@ -278,7 +303,7 @@ class Judge:
         )
 
 
-_JUDGING_VERSION = 1
+_JUDGING_VERSION = 2
 """Raised whenever this module would judge the same states differently."""
 
 
@@ -302,8 +327,13 @@ class _Digests:
 
     def table(self, fingerprint: Fingerprint, output: str) -> TableName:
         record = self._records[fingerprint]
-        table = record.table(compared_role(output, self._plan.request.pipeline.outputs[output]))
-        assert table is not None  # noqa: S101  # a state without its outputs is never committed
+        role = compared_role(output, self._plan.request.pipeline.outputs[output])
+        table = record.table(role)
+        if table is None:
+            raise StateInvalid(
+                f"output {output!r} was declared after {record.mode} phase {record.index + 1} had run, and its state "
+                f"holds no {role}; run with --force"
+            )
         return table
 
     def of(self, fingerprint: Fingerprint, output: str) -> Digest | None:
@@ -338,17 +368,33 @@ class _Digests:
 
     def _usable(self, event: Event) -> Digest | None:
         """A recorded digest, if it was taken of the very state in hand, under this policy, engine and version."""
-        output = self._plan.request.pipeline.outputs.get(event.payload["output"])
+        output = self._plan.request.pipeline.outputs.get(event.payload.get("output", ""))
         record = self._records[Fingerprint(event.fingerprint or "")]
         if output is None or event.payload.get("prefix") != record.prefix:
             return None
-        taken = Digest.from_json(event.payload["digest"])
+        try:
+            taken = Digest.from_json(event.payload["digest"])
+        except (KeyError, TypeError, ValueError):
+            return None  # one that cannot be read is taken again
         fits = (taken.policy, taken.engine, taken.version) == (
             output.policy.digest_hash,
             self._workplace.warehouse.engine,
             DIGEST_VERSION,
         )
         return taken if fits else None
+
+
+_FIELDS = frozenset(
+    {
+        *("output", "left", "right", "verdict", "passed", "outcome", "rows_left", "rows_right", "method"),
+        *("columns", "explanation", "reason", "warnings", "detail"),
+    }
+)
+
+
+def _whole(payload: Mapping[str, Any]) -> bool:
+    """Whether a recorded verdict can be taken for one: with a field missing, it is judged again."""
+    return payload.keys() >= _FIELDS and payload["outcome"] in set(Outcome)
 
 
 def why_no_state(mode: PlannedMode, outcomes: Outcomes) -> str:

@@ -10,9 +10,10 @@ import contextlib
 import shlex
 import string
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from graphlib import TopologicalSorter
 from typing import Any
 
 import sqlglot
@@ -23,10 +24,12 @@ from dit_dagster.errors import BadDeclaration, Interrupted, StateInvalid, StepFa
 from dit_dagster.model.identity import TableName
 from dit_dagster.model.pipeline import Output, Pipeline, Step
 from dit_dagster.model.state import PhaseRecord, StateTable, Touched
+from dit_dagster.planning.decision import changed_since
 from dit_dagster.planning.fingerprint import SCHEMA_VERSION, step_window
 from dit_dagster.planning.plan import Node, Plan
 from dit_dagster.ports import Checkout, Environment, Invocation, TableFacts, Warehouse
 from dit_dagster.running.names import state_table
+from dit_dagster.running.sources import Input
 from dit_dagster.running.workplace import Workplace
 
 _BUFFER_SECONDS = 120.0
@@ -44,7 +47,7 @@ class Attempt:
     prefix: str
     epoch: int
     parent: PhaseRecord | None
-    sources: Mapping[str, TableName]
+    sources: Mapping[str, Input]
     touched: tuple[Touched, ...]
     checkout: Checkout
     environment: Environment
@@ -70,7 +73,9 @@ def attempt_phase(
     facts = _settled(attempt, workplace, stopped)
     tables = tuple(_state_table(found, attempt.prefix) for found in facts.values())
     check_outputs(attempt.plan.request.pipeline, tables, facts)
+    check_views(facts, workplace.warehouse.project)
     digests = _digests(attempt, tables, workplace.warehouse)
+    _refuse_late_writes(attempt, facts, workplace.warehouse)
     mode, index = attempt.node.position
     record = PhaseRecord(
         fingerprint=attempt.node.fingerprint,
@@ -105,22 +110,56 @@ def _clone_state(attempt: Attempt, workplace: Workplace) -> None:
     for table in attempt.parent.tables:
         if table.kind != "VIEW":
             workplace.warehouse.clone(table.name, clones[table.name])
-    facts = workplace.warehouse.facts([view.name for view in views])
-    for view in views:
-        if view.name not in facts:
-            raise StateInvalid(f"{view.name}: a view of the state to start from is gone; run again")
-        sql = rewritten(facts[view.name].view_sql or "", clones, workplace.warehouse.project, view.name)
-        workplace.warehouse.create_view(clones[view.name], sql)
+    facts = workplace.warehouse.facts(list(clones))
+    changed = changed_since(attempt.parent, facts)
+    if changed:
+        raise StateInvalid(f"the state to start from is not what was committed: {changed}; run again")
+    reads = {view.name: read_by(facts[view.name].view_sql or "", workplace.warehouse.project) for view in views}
+    for view in TopologicalSorter({name: read & reads.keys() for name, read in reads.items()}).static_order():
+        sql = rewritten(facts[view].view_sql or "", clones, workplace.warehouse.project, view)
+        workplace.warehouse.create_view(clones[view], sql)
+
+
+def check_views(facts: Mapping[TableName, TableFacts], project: str) -> None:
+    """A state is closed: its views read its own tables, and everything in it lies in the warehouse."""
+    own = {name: name for name in facts}
+    for name, found in facts.items():
+        if found.kind == "VIEW":
+            rewritten(found.view_sql or "", own, project, name)
+        elif found.kind == "OTHER":
+            raise StateInvalid(f"{name.table} is neither a table nor a view: what it holds lies elsewhere")
+
+
+def _refuse_late_writes(attempt: Attempt, facts: Mapping[TableName, TableFacts], warehouse: Warehouse) -> None:
+    """What was digested is what is recorded, and the sources are as they were: else the record would be wrong."""
+    inputs = [one.table for one in attempt.sources.values()]
+    now = warehouse.facts([*facts, *inputs])
+    for name, before in facts.items():
+        if name not in now or now[name].etag != before.etag:
+            raise StateInvalid(
+                f"{name.table} changed after the last step had ended; a step must return only when its work is done"
+            )
+    for source, one in attempt.sources.items():
+        if one.table not in now or now[one.table].etag != one.etag:
+            raise StateInvalid(f"a step wrote into source {source!r}, which every mode reads; it may only read it")
+
+
+def read_by(sql: str, project: str) -> frozenset[TableName]:
+    """The tables and views that a view's SQL reads."""
+    return frozenset(name for _, name in _tables_in(sqlglot.parse_one(sql, read="bigquery"), project))
+
+
+def _tables_in(tree: exp.Expr, project: str) -> Iterator[tuple[exp.Table, TableName]]:
+    names = {common.alias_or_name for common in tree.find_all(exp.CTE)}
+    for table in tree.find_all(exp.Table):
+        if table.db or table.name not in names:
+            yield table, TableName.parse(".".join(part.name for part in table.parts), project=project)
 
 
 def rewritten(sql: str, clones: Mapping[TableName, TableName], project: str, view: TableName) -> str:
     """The view's SQL over the clones. StateInvalid if it reads anything outside its state."""
     tree = sqlglot.parse_one(sql, read="bigquery")
-    names = {common.alias_or_name for common in tree.find_all(exp.CTE)}
-    for table in tree.find_all(exp.Table):
-        if not table.db and table.name in names:
-            continue
-        known = TableName.parse(".".join(part.name for part in table.parts), project=project)
+    for table, known in list(_tables_in(tree, project)):
         if known not in clones:
             raise StateInvalid(
                 f"view {view.table} reads {known}, which is not part of its state; "
@@ -200,7 +239,7 @@ def placeholders(attempt: Attempt, step: Step, workplace: Workplace) -> Mapping[
         "project": workplace.warehouse.project,
         "dataset": str(workplace.dataset),
         "prefix": f"{attempt.prefix}__",
-        **{f"source.{name}": str(table) for name, table in attempt.sources.items()},
+        **{f"source.{name}": str(one.table) for name, one in attempt.sources.items()},
         **{f"parameter.{name}": str(value) for name, value in request.pipeline.parameters.items()},
         **tables,
     }

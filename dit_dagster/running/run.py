@@ -58,9 +58,11 @@ class Report:
 
     @property
     def outcome(self) -> Outcome:
-        """A verdict that fails comes first, then a phase that failed, then what is inconclusive."""
+        """A verdict that fails comes first, then a phase that failed, then what is inconclusive or missing."""
         of_phases = [Outcome.ERROR for one in self.outcomes.values() if isinstance(one, Failed)]
-        return combined([*(comparison.outcome for comparison in self.comparisons), *of_phases])
+        missing = len(self.comparisons) < len(self.prospect.plan.pairs) or self.signal is not None
+        of_missing = [Outcome.INCONCLUSIVE] if missing else []
+        return combined([*(comparison.outcome for comparison in self.comparisons), *of_phases, *of_missing])
 
     @property
     def executed(self) -> tuple[Fingerprint, ...]:

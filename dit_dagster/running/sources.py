@@ -6,6 +6,7 @@ only when a phase will run, and are named by what they hold.
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import assert_never
 
-from dit_dagster.errors import AlreadyExists, BadSource, InfrastructureError
+from dit_dagster.errors import BadDeclaration, BadSource, InfrastructureError
 from dit_dagster.model.experiment import SourceIdentity, Sources
 from dit_dagster.model.identity import DatasetName, TableName, content_hash
 from dit_dagster.model.mutation import (
@@ -49,6 +50,8 @@ def identify(warehouse: Warehouse, pipeline: Pipeline) -> Sources:
             )
         if found.kind == "VIEW":
             raise BadSource(f"source {name!r}: {table} is a view, which cannot be pinned; name the table behind it")
+        if found.rows == 0 and not found.buffered:
+            raise BadSource(f"source {name!r}: {table} is empty; load it, or correct sources.{name}.table in defs.yaml")
         identities[name] = SourceIdentity(
             table=table,
             created=found.created.isoformat(),
@@ -104,49 +107,59 @@ def days_with_rows(counts: DayCounts, window: Window) -> tuple[date, ...]:
     return tuple(day for day in window.each_day() if counts and all(days.get(day) for days in counts.values()))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """A table that stands for a source. `etag` is what it held when it was made: nobody may write into it."""
+
+    table: TableName
+    etag: str
+
+
 class Inputs:
-    """The tables that phases read, made when the first phase asks for them. Safe between threads."""
+    """The tables that phases read, made when the first phase asks for them. Safe between threads.
+
+    They are this process's own: whatever lies in a table that an earlier or another run made is no evidence.
+    """
 
     def __init__(self, plan: Plan, warehouse: Warehouse, dataset: DatasetName) -> None:
         self._plan = plan
         self._dataset = dataset
         self._warehouse = warehouse
+        self._own = secrets.token_hex(8)
         self._guards: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._pins: dict[str, TableName] = {}
-        self._mutated: dict[str, Touched] = {}
+        self._pins: dict[str, Input] = {}
+        self._mutated: dict[str, tuple[Touched, Input]] = {}
 
-    def tables(
-        self, node: Node, reference: Mapping[str, TableName]
-    ) -> tuple[Mapping[str, TableName], tuple[Touched, ...]]:
-        """The tables that stand for the sources in this phase. `reference` maps outputs of its second parent."""
-        touched = tuple(self._mutate(node, mutation, reference) for mutation in node.mutation)
-        changed = {one.source: one.table for one in touched}
+    def tables(self, node: Node, reference: Mapping[str, TableName]) -> tuple[Mapping[str, Input], tuple[Touched, ...]]:
+        """What stands for the sources in this phase. `reference` maps outputs of its second parent."""
+        mutated = [self._mutate(node, mutation, reference) for mutation in node.mutation]
+        changed = {touched.source: made for touched, made in mutated}
         untouched = {name: self._pin(name) for name in self._plan.sources if name not in changed}
-        return {**untouched, **changed}, touched
+        return {**untouched, **changed}, tuple(touched for touched, _ in mutated)
 
-    def _pin(self, name: str) -> TableName:
+    def _pin(self, name: str) -> Input:
         with self._guards[f"pin {name}"]:
             if name not in self._pins:
                 self._pins[name] = self._snapshot(name)
             return self._pins[name]
 
-    def _snapshot(self, name: str) -> TableName:
+    def _snapshot(self, name: str) -> Input:
         identity = self._plan.sources[name]
-        pin = made_table(self._dataset, self._plan.request, f"pin_{name}", identity.to_json())
-        self._refuse_if_changed(name)
-        try:
-            self._warehouse.clone(identity.table, pin)
-        except AlreadyExists:
-            return pin  # of an earlier attempt of this experiment: its name says what it holds
+        content = {**identity.to_json(), "own": self._own}
+        pin = made_table(self._dataset, self._plan.request, f"pin_{name}", content)
+        self._warehouse.clone(identity.table, pin)
         try:
             self._refuse_if_changed(name)
         except InfrastructureError:
             self._warehouse.drop(pin)
             raise
-        return pin
+        return self._made(pin)
+
+    def _made(self, table: TableName) -> Input:
+        return Input(table=table, etag=self._warehouse.facts([table])[table].etag)
 
     def _refuse_if_changed(self, name: str) -> None:
-        """A pin must hold what was planned: the source is looked at before and after it was cloned."""
+        """A pin must hold what was planned: the source is the same before the plan and after the clone."""
         identity = self._plan.sources[name]
         facts = self._warehouse.facts([identity.table]).get(identity.table)
         if facts is None or facts.etag != identity.etag:
@@ -154,23 +167,25 @@ class Inputs:
                 f"source {name!r}: {identity.table} changed while the run was starting; run again"
             )
 
-    def _mutate(self, node: Node, mutation: Mutation, reference: Mapping[str, TableName]) -> Touched:
+    def _mutate(self, node: Node, mutation: Mutation, reference: Mapping[str, TableName]) -> tuple[Touched, Input]:
         recipe = node.inputs.mutation[node.mutation.index(mutation)]
         key = content_hash([dict(recipe), self._plan.sources[mutation.source].to_json(), str(node.reference)])
         with self._guards[key]:
             if key not in self._mutated:
-                self._mutated[key] = self._derive(mutation, recipe, key, reference)
+                touched = self._derive(mutation, recipe, key, reference)
+                self._mutated[key] = (touched, self._made(touched.table))
             return self._mutated[key]
 
     def _derive(
         self, mutation: Mutation, recipe: Mapping[str, object], key: str, reference: Mapping[str, TableName]
     ) -> Touched:
-        pin = self._pin(mutation.source)
+        pin = self._pin(mutation.source).table
         source = self._plan.request.pipeline.sources[mutation.source]
         columns = tuple(field.name for field in self._warehouse.facts([pin])[pin].schema)
         rendered = render(mutation, recipe, source, columns, reference)
-        target = made_table(self._dataset, self._plan.request, f"mutated_{mutation.source}", {"key": key})
-        sql = f"CREATE OR REPLACE TABLE {target.sql} AS {rendered.select} FROM {pin.sql} WHERE {rendered.keep}"
+        content = {"key": key, "own": self._own}
+        target = made_table(self._dataset, self._plan.request, f"mutated_{mutation.source}", content)
+        sql = f"CREATE TABLE {target.sql} AS {rendered.select} FROM {pin.sql} WHERE {rendered.keep}"
         self._warehouse.query(Statement(sql=sql, parameters=rendered.parameters))
         return self._report(mutation.source, source, pin, target, rendered)
 
@@ -220,12 +235,15 @@ def render(
             return RenderedMutation(select="SELECT *", keep=f"NOT {gone}", touched=gone, parameters=dropped)
         case ShiftTimestamps():
             moved = f"TIMESTAMP_ADD({quoted(mutation.column)}, INTERVAL {mutation.seconds} SECOND)"
-            return _replaced(mutation.column, moved, mutation.where, {}, columns)
+            return _replaced(mutation, moved, {}, columns)
         case SetValues():
-            return _replaced(mutation.column, "@value", mutation.where, {"value": mutation.value}, columns)
+            return _replaced(mutation, "@value", {"value": mutation.value}, columns)
         case ProjectColumns():
+            for column in mutation.columns:
+                _refuse_unknown(column, mutation, columns)
             listed = ", ".join(quoted(column) for column in mutation.columns)
-            return RenderedMutation(select=f"SELECT {listed}", keep="TRUE", touched="TRUE", parameters={})
+            fewer = {column.lower() for column in mutation.columns} < {column.lower() for column in columns}
+            return RenderedMutation(select=f"SELECT {listed}", keep="TRUE", touched=str(fewer).upper(), parameters={})
     assert_never(mutation)
 
 
@@ -263,15 +281,32 @@ def _dropped(
     return f"({mutation.where})", {}
 
 
+def _refuse_unknown(column: str, mutation: Mutation, columns: Sequence[str]) -> None:
+    """A misspelled column would leave the input as it is, and look like a change."""
+    if column.lower() not in {name.lower() for name in columns}:
+        raise BadDeclaration(
+            f"{mutation.kind}: {column!r} is not a column of source {mutation.source!r}; it has {', '.join(columns)}"
+        )
+
+
 def _replaced(
-    column: str, value: str, where: str, parameters: Mapping[str, Scalar | Sequence[Scalar]], columns: Sequence[str]
+    mutation: ShiftTimestamps | SetValues,
+    value: str,
+    parameters: Mapping[str, Scalar | Sequence[Scalar]],
+    columns: Sequence[str],
 ) -> RenderedMutation:
+    """Rows whose value stays what it was are not touched."""
+    column, where = mutation.column, f"IFNULL(({mutation.where}), FALSE)"
+    _refuse_unknown(column, mutation, columns)
     listed = ", ".join(
-        f"IF({where}, {value}, {quoted(name)}) AS {quoted(name)}" if name == column else quoted(name)
+        f"IF({where}, {value}, {quoted(name)}) AS {quoted(name)}" if name.lower() == column.lower() else quoted(name)
         for name in columns
     )
     return RenderedMutation(
-        select=f"SELECT {listed}", keep="TRUE", touched=f"IFNULL(({where}), FALSE)", parameters=parameters
+        select=f"SELECT {listed}",
+        keep="TRUE",
+        touched=f"({where} AND {quoted(column)} IS DISTINCT FROM {value})",
+        parameters=parameters,
     )
 
 
