@@ -11,13 +11,14 @@ from typing import Any
 from sqlglot import exp
 
 from dit_dagster.comparing.digests import DIGEST_VERSION, Digest, in_order
-from dit_dagster.comparing.rows import Engine, derived, engine, row_text
+from dit_dagster.comparing.rows import Engine, derived, engine, row_text, value_text
 from dit_dagster.comparing.schema import Column, Layout
 from dit_dagster.comparing.sql import (
     Node,
     call,
     cast,
     column,
+    field,
     named,
     number,
     render,
@@ -70,13 +71,13 @@ def digest_statement(inputs: Sequence[Input], spelling: Engine) -> Statement:
 
 def day_of(of: Column, alias: str) -> Node:
     """The UTC day of a DATE, TIMESTAMP or DATETIME column."""
-    value = column(of.name, alias)
+    value = field(of.steps, alias)
     return value if of.type == "DATE" else call("DATE", value)
 
 
 def key_text(keys: Sequence[Column], spelling: Engine, alias: str) -> Node:
     """A row's key as text: NULL is a value like any other."""
-    return row_text([spelling.text(key, alias) for key in keys])
+    return row_text([value_text(key, alias, spelling) for key in keys])
 
 
 def rows_of(of: Input, projection: Sequence[Node], spelling: Engine | None = None) -> exp.Select:
@@ -92,7 +93,7 @@ def rows_of(of: Input, projection: Sequence[Node], spelling: Engine | None = Non
 def _sums(index: int, of: Input, spelling: Engine) -> exp.Select:
     first, second = spelling.hashes(of.layout.columns, _ROW)
     day = [named(day_of(of.layout.day, _ROW), "day")] if of.layout.day else []
-    held = [named(column(each.name, _ROW), f"n{i}") for i, each in enumerate(_numerics(of.layout))]
+    held = [named(field(each.steps, _ROW), f"n{i}") for i, each in enumerate(_numerics(of.layout))]
     inner = rows_of(of, [*day, named(first, "h1"), named(second, "h2"), *held], spelling)
     sums = spelling.sums([column("h1", "r"), column("h2", "r")])
     numerics = [Column(name=f"n{i}", type="NUMERIC", policy=each.policy) for i, each in enumerate(_numerics(of.layout))]
@@ -145,7 +146,7 @@ def _engine_row(spelling: Engine) -> exp.Select:
 
 
 def _groupable(key: Column, spelling: Engine) -> Node:
-    return spelling.text(key, _ROW) if key.type in ("FLOAT64", "JSON") else column(key.name, _ROW)
+    return value_text(key, _ROW, spelling) if key.type in ("FLOAT64", "JSON") else column(key.name, _ROW)
 
 
 def _union(parts: Sequence[exp.Select]) -> Node:

@@ -31,7 +31,6 @@ UNITS = {"DATE": "days", "TIME": "microseconds", "DATETIME": "microseconds", "TI
 # A bound finer than a type's last digit is rounded down to it, which decides the same pairs.
 _SCALES = {"INT64": Decimal(1), "NUMERIC": Decimal("1e-9"), "BIGNUMERIC": Decimal("1e-38")}
 _LARGEST = Decimal("1e28")
-_DECIMALS = dict.fromkeys(("INT64", "NUMERIC", "TIMESTAMP"), "NUMERIC(38, 9)") | {"BIGNUMERIC": "BIGNUMERIC"}
 
 
 Ends = tuple[Node, Node]
@@ -46,7 +45,7 @@ def near(of: Column, ends: Ends, spelling: Engine) -> Node:
     if of.tolerance is None:
         return exp.false()
     gap = _gap(of.type, ends, spelling)
-    close: Node = exp.LTE(this=gap, expression=_absolute(of, of.tolerance))
+    close: Node = exp.LTE(this=gap, expression=_absolute(of, of.tolerance, spelling))
     if of.tolerance.rel:
         bound = exp.Mul(this=_float(of.tolerance.rel), expression=magnitude(ends))
         close = exp.paren(exp.or_(close, exp.LTE(this=cast(gap.copy(), "FLOAT64"), expression=bound)))
@@ -89,17 +88,21 @@ def _distance(kind: str, ends: Ends, spelling: Engine) -> Node | None:
 
 def _gap(kind: str, ends: Ends, spelling: Engine) -> Node:
     """Integers are subtracted as decimals: their difference may need 65 bits."""
-    left, right = (safe_cast(end.copy(), _DECIMALS.get(kind, kind)) for end in ends)
+    left, right = (safe_cast(end.copy(), _decimal(kind, spelling)) for end in ends)
     return call(
         "ABS", spelling.difference(left, right) if kind == "FLOAT64" else spelling.decimal_difference(left, right)
     )
 
 
-def _absolute(of: Column, tolerance: Tolerance) -> Node:
+def _absolute(of: Column, tolerance: Tolerance, spelling: Engine) -> Node:
     if of.type == "FLOAT64":
         return _float(tolerance.abs)
     digits = min(Decimal(repr(tolerance.abs)), _LARGEST).quantize(_SCALES[of.type], rounding=ROUND_FLOOR)
-    return cast(text(format(digits, "f")), _DECIMALS[of.type])
+    return cast(text(format(digits, "f")), _decimal(of.type, spelling))
+
+
+def _decimal(kind: str, spelling: Engine) -> str:
+    return kind if kind in ("FLOAT64", "BIGNUMERIC") else spelling.decimal
 
 
 def _finite(ends: Ends) -> Node:

@@ -11,6 +11,7 @@ object, or whose numbers hold more digits than the reader keeps is compared as i
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from typing import Any
@@ -18,7 +19,7 @@ from typing import Any
 from sqlglot import exp
 
 from dit_dagster.comparing.schema import Column
-from dit_dagster.comparing.sql import Node, array, call, choose, column, named, number, ordered, text
+from dit_dagster.comparing.sql import Node, array, call, choose, column, field, named, number, ordered, text
 from dit_dagster.model.policy import Exact, Json
 
 RAW = "raw "
@@ -31,11 +32,12 @@ def reads_json(of: Column) -> bool:
 
 
 def derived_name(of: Column) -> str:
-    return f"__dit_json_{of.name.lower()}"
+    """A name that no column has, for what is derived from a column."""
+    return f"__dit_{hashlib.sha256('.'.join(of.steps).lower().encode()).hexdigest()[:16]}"
 
 
 def bigquery_json(of: Column, alias: str) -> Node:
-    value = column(of.name, alias)
+    value = field(of.steps, alias)
     document = value if of.type == "JSON" else call("SAFE.PARSE_JSON", value)
     sorted_text = call("TO_JSON_STRING", document)
     if isinstance(of.policy, Exact):
@@ -54,7 +56,7 @@ def bigquery_json(of: Column, alias: str) -> Node:
 
 
 def local_json(of: Column, alias: str) -> Node:
-    value = column(of.name, alias)
+    value = field(of.steps, alias)
     kind, scalar = column("type"), call("JSON_EXTRACT_STRING", column("atom"), text("$"))
     if isinstance(of.policy, Json):
         is_number = exp.In(this=kind, expressions=[text(each) for each in ("DOUBLE", "BIGINT", "UBIGINT")])

@@ -13,7 +13,8 @@ one before left the question open:
 3. **Explanation** (telling.py, explanation.py) of the residue only: the n-th surplus row of a key on one side meets the
    n-th on the other. Equal rows are equal under any tolerance, so nothing is lost by leaving them out. Within a key,
    rows are in the order of what must be equal and then of what may differ; with one tolerant column this finds a
-   pairing within the tolerance whenever there is one, and with several `matching` searches the keys in doubt.
+   pairing within the tolerance whenever there is one. With several it may miss it: a difference that stands on such
+   pairs alone is INCOMPARABLE.
 
 Without keys rows cannot be paired: a residue is then rows that one side lacks, and with a tolerance INCOMPARABLE, since
 no answer would be the only one.
@@ -202,7 +203,24 @@ def _explained(
     answer = warehouse.query(residue_statement(question, engine(warehouse.engine)))
     evidence = replace(evidence, method="residue", cost=evidence.cost + cost_of(answer))
     findings = read(answer.rows, left.layout, at_boundaries=bool(left.layout.span and boundaries))
+    if _in_doubt(findings, left.layout):
+        return Incomparable(evidence=evidence, reason=_several(findings, left.layout))
     return _concluded(findings, evidence)
+
+
+def _in_doubt(findings: Findings, columns: Layout) -> bool:
+    """Whether another pairing of rows with equal keys might satisfy all of several tolerances."""
+    paired_only = findings.beyond == findings.explanation.changed == findings.ambiguous
+    return len(columns.tolerant) > 1 and findings.beyond > 0 and paired_only
+
+
+def _several(findings: Findings, columns: Layout) -> str:
+    names = ", ".join(column.name for column in columns.tolerant)
+    return (
+        f"{findings.explanation.ambiguous_keys} keys are held by several rows that can be paired in several ways, and "
+        f"{names} have tolerances: no pairing was found that satisfies them all, but there may be one; "
+        "declare keys that are unique"
+    )
 
 
 def _concluded(findings: Findings, evidence: Evidence) -> Verdict:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from dit_dagster.comparing.distance import UNITS
 from dit_dagster.comparing.documents import reads_json, shown_json
 from dit_dagster.comparing.schema import NUMBERS, Column, Layout
+from dit_dagster.comparing.telling import SAMPLE_CHARACTERS
+from dit_dagster.model.policy import Exact
 from dit_dagster.model.verdict import ColumnDifference, Explanation, Sample
+from dit_dagster.ports import Field
 
 MOST_SAMPLES = 20
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -21,10 +24,11 @@ Told = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """An explanation, and how many of its differences were announced by `expected_diff`."""
+    """An explanation; how many of its differences were announced, and how many pairs might have been other ones."""
 
     explanation: Explanation
     expected: int
+    ambiguous: int
 
     @property
     def beyond(self) -> int:
@@ -58,7 +62,11 @@ def read(rows: Iterable[Told], layout: Layout, *, at_boundaries: bool) -> Findin
         ambiguous_keys=sum(int(row["i"]) for row in totals.values()),
         at_boundary=_share(different, "m") if at_boundaries else None,
     )
-    return Findings(explanation=explanation, expected=sum(int(row["o"]) for row in different))
+    return Findings(
+        explanation=explanation,
+        expected=sum(int(row["o"]) for row in different),
+        ambiguous=sum(int(row["x"]) for row in different),
+    )
 
 
 def shown(text: str | None, of: Column) -> str | None:
@@ -67,12 +75,35 @@ def shown(text: str | None, of: Column) -> str | None:
         return None
     if reads_json(of):
         return shown_json(text)
+    if of.field is not None:
+        return json.dumps(_nested(json.loads(text), of.field), ensure_ascii=False) if _whole_text(text) else text
     match of.type:
         case "FLOAT64":
             return repr(float(text)) if text != "NaN" else text
         case "TIMESTAMP":
             return (_EPOCH + timedelta(microseconds=int(text))).isoformat(sep=" ")
     return text
+
+
+def _whole_text(text: str) -> bool:
+    return len(text) < SAMPLE_CHARACTERS - 1
+
+
+def _nested(value: Any, of: Field) -> Any:
+    """What a text of texts stands for (rows.py)."""
+    if value is None:
+        return None
+    if of.mode == "REPEATED":
+        element = replace(of, mode="NULLABLE")
+        return [_nested(_opened(each, element), element) for each in value]
+    if of.type == "STRUCT":
+        members = zip(of.fields, value, strict=True)
+        return {child.name: _nested(_opened(each, child), child) for child, each in members}
+    return shown(value, Column(name=of.name, type=of.type, policy=Exact()))
+
+
+def _opened(value: str | None, of: Field) -> Any:
+    return json.loads(value) if value is not None and (of.type == "STRUCT" or of.mode == "REPEATED") else value
 
 
 def _unmarked(text: str, of: Column) -> str | None:

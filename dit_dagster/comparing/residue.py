@@ -16,7 +16,7 @@ from sqlglot import exp
 
 from dit_dagster.comparing.counting import Input, day_of
 from dit_dagster.comparing.distance import near
-from dit_dagster.comparing.rows import Engine, derived, marked, row_text, unmarked
+from dit_dagster.comparing.rows import Engine, derived, marked, row_text, unmarked, value_text
 from dit_dagster.comparing.schema import Column
 from dit_dagster.comparing.sql import (
     Node,
@@ -28,6 +28,7 @@ from dit_dagster.comparing.sql import (
     choose,
     column,
     count,
+    field,
     is_null,
     named,
     number,
@@ -140,7 +141,7 @@ def _read(question: Question) -> set[str]:
     )
     predicates = [each for each in (question.left.where, question.expected) if each is not None]
     named_in = {str(each.parts[0].name) for tree in predicates for each in tree.find_all(exp.Column)}
-    return {name.lower() for name in (*(part.name for part in parts), *named_in)}
+    return {name.lower() for name in (*(part.steps[0] for part in parts), *named_in)}
 
 
 def _within_days(question: Question) -> Node | None:
@@ -151,7 +152,7 @@ def _within_days(question: Question) -> Node | None:
     day = day_of(of, "t")
     tests = [is_null(day)] if None in question.days else []
     if any(question.days):
-        raw = column(of.name, "t")
+        raw = field(of.steps, "t")
         first, last = (cast(parameter(name), of.type) for name in ("first", "last"))
         listed = exp.In(this=day.copy(), unnest=exp.Unnest(expressions=[parameter("days")]))
         since = exp.GTE(this=raw, expression=first)
@@ -181,7 +182,7 @@ def _ranked(question: Question, spelling: Engine) -> exp.Select:
     layout = question.left.layout
     by_key = [column("side"), column("key")]
     loose = [
-        _sortable(each, spelling.element(column("v"), number(i)))
+        _sortable(each, spelling, spelling.element(column("v"), number(i)))
         for i, each in enumerate(layout.columns, 1)
         if each.tolerance
     ]
@@ -193,8 +194,8 @@ def _ranked(question: Question, spelling: Engine) -> exp.Select:
     ).from_(_surplus(question, spelling).subquery("s"))
 
 
-def _sortable(of: Column, value: Node) -> Node:
-    return safe_cast(unmarked(value), "FLOAT64" if of.type == "FLOAT64" else "NUMERIC(38, 9)")
+def _sortable(of: Column, spelling: Engine, value: Node) -> Node:
+    return safe_cast(unmarked(value), "FLOAT64" if of.type == "FLOAT64" else spelling.decimal)
 
 
 def _surplus(question: Question, spelling: Engine) -> exp.Select:
@@ -204,14 +205,14 @@ def _surplus(question: Question, spelling: Engine) -> exp.Select:
     meet = [exp.EQ(this=value, expression=column(name, "n")) for value, name in zip(hashes, ("h1", "h2"), strict=True)]
     in_surplus = exp.GT(this=exp.Mul(this=column("net", "n"), expression=column(SIDE, "t")), expression=number(0))
     copy = window(call("ROW_NUMBER"), by=[column("h1", "n"), column("h2", "n")], order=[ordered(column("h1", "n"))])
-    key = row_text([spelling.text(each, "t") for each in layout.pairing]) if layout.pairing else _side_text()
+    key = row_text([value_text(each, "t", spelling) for each in layout.pairing]) if layout.pairing else _side_text()
     return (
         _both(question, spelling)
         .select(
             named(column(SIDE, "t"), "side"),
             exp.Column(this=exp.Star(), table=_quoted("n")),
             named(key, "key"),
-            named(array([marked(spelling.text(each, "t")) for each in layout.columns]), "v"),
+            named(array([marked(value_text(each, "t", spelling)) for each in layout.columns]), "v"),
             *(named(value, name) for name, value in _besides(question, spelling).items()),
         )
         .join(step("net", "n"), on=all_of(meet))
@@ -233,7 +234,7 @@ def _besides(question: Question, spelling: Engine) -> dict[str, Node]:
         rest = [each for each in layout.columns if not each.tolerance]
         found["exact"] = spelling.hashes(rest, "t")[0] if rest else number(0)
     if layout.dimensions:
-        found["m"] = array([marked(spelling.text(each, "t")) for each in layout.dimensions])
+        found["m"] = array([marked(value_text(each, "t", spelling)) for each in layout.dimensions])
     if layout.day:
         found["day"] = day_of(layout.day, "t")
     if question.expected is not None:
@@ -247,12 +248,11 @@ def _pairs(question: Question, spelling: Engine) -> exp.Select:
     """What is told of: a pair of rows of one key, or a row that stayed alone."""
     meet = all_of([exp.EQ(this=column(name, "l"), expression=column(name, "r")) for name in ("key", "nth")])
     rivals = exp.GT(this=call("GREATEST", column("rivals", "l"), column("rivals", "r")), expression=number(1))
-    doubtful = all_of([rivals, exp.EQ(this=column("nth", "l"), expression=number(1))])
     besides = _besides(question, spelling)
     projection = [
         named(_kind(question, spelling), "kind"),
         *(named(_either(name), name) for name in ("key", "nth", "day", "m") if name in ("key", "nth", *besides)),
-        named(_true(doubtful), "ambiguous"),
+        named(_true(rivals), "ambiguous"),
         *(named(_on_either(name), name) for name in ("expected", "touches") if name in besides),
         *(named(column("v", side), f"{side}v") for side in _SIDES),
     ]
@@ -284,7 +284,7 @@ def spans(start: Column, end: Column, alias: str) -> Node:
 
     closed = exp.GT(this=passed(end), expression=passed(start))
     ahead = exp.LT(this=passed(start), expression=call("ARRAY_LENGTH", parameter("boundaries")))
-    return _true(choose(is_null(column(end.name, alias)), ahead, closed))
+    return _true(choose(is_null(field(end.steps, alias)), ahead, closed))
 
 
 def _kind(question: Question, spelling: Engine) -> Node:

@@ -19,6 +19,7 @@ A row's hash is two independent 64-bit numbers over the canonical row. Two diffe
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar, Protocol
 
 from sqlglot import exp
@@ -32,26 +33,37 @@ from dit_dagster.comparing.sql import (
     cast,
     choose,
     column,
+    field,
+    is_null,
     named,
     number,
+    ordered,
     text,
 )
-from dit_dagster.model.policy import Bitwise, Exact, Tolerance
+from dit_dagster.model.policy import Bitwise, Exact, Tolerance, Unordered
+from dit_dagster.ports import Field
 
 _LOW_BITS = 0xFFFFFFFF
 _SALT = "~"
 
 
 class Engine(Protocol):
-    """How one engine spells the canonical row. `keeps_steps`: a named step (WITH) is evaluated once."""
+    """How one engine spells the canonical row.
+
+    `keeps_steps`: a named step (WITH) is evaluated once. `decimal` is how a NUMERIC is cast to.
+    """
 
     keeps_steps: ClassVar[bool]
+    decimal: ClassVar[str]
 
-    def text(self, of: Column, alias: str) -> Node:
-        """A column's canonical text: a STRING, NULL for NULL."""
+    def float_text(self, value: Node) -> Node:
+        """A FLOAT64 that is no NaN, with enough digits to read the same bits back."""
 
     def json(self, of: Column, alias: str) -> Node:
-        """The canonical text of a column for which `reads_json`; costly, so statements compute it once (`derived`)."""
+        """A JSON document's canonical text (documents.py)."""
+
+    def each(self, values: Node, name: str, of_element: Node, *, unordered: bool) -> Node:
+        """An ARRAY as the ARRAY of its elements' texts, in order or sorted. `of_element` is over the name `name`."""
 
     def hashes(self, columns: Sequence[Column], alias: str) -> tuple[Node, Node]:
         """A row's two 64-bit numbers."""
@@ -79,19 +91,24 @@ class BigQueryEngine:
     """Google's BigQuery."""
 
     keeps_steps: ClassVar[bool] = False
+    decimal: ClassVar[str] = "NUMERIC"
 
-    def text(self, of: Column, alias: str) -> Node:
-        value = column(of.name, alias)
-        match of.type:
-            case "FLOAT64":
-                return _float_text(value, call("FORMAT", text("%.17g"), _unsigned_zero(value, of)))
-        return _scalar_text(value, of, alias)
+    def float_text(self, value: Node) -> Node:
+        return call("FORMAT", text("%.17g"), value)
 
     def json(self, of: Column, alias: str) -> Node:
         return bigquery_json(of, alias)
 
+    def each(self, values: Node, name: str, of_element: Node, *, unordered: bool) -> Node:
+        place = exp.to_identifier(f"{name}_place", quoted=True)
+        alias = exp.TableAlias(columns=[exp.to_identifier(name, quoted=True)])
+        texts = exp.select(named(of_element, "element")).from_(
+            exp.Unnest(expressions=[values], alias=alias, offset=place)
+        )
+        return call("ARRAY", texts.order_by(ordered(column("element" if unordered else place.name))))
+
     def hashes(self, columns: Sequence[Column], alias: str) -> tuple[Node, Node]:
-        row = row_text([self.text(each, alias) for each in columns])
+        row = row_text([value_text(each, alias, self) for each in columns])
         return call("FARM_FINGERPRINT", row), call("FARM_FINGERPRINT", call("MD5", row.copy()))
 
     def sums(self, hashes: Sequence[Node]) -> tuple[Node, ...]:
@@ -119,16 +136,19 @@ class LocalEngine:
     """DuckDB behind the emulator, which hands functions that GoogleSQL lacks through to it."""
 
     keeps_steps: ClassVar[bool] = True
+    decimal: ClassVar[str] = "NUMERIC(38, 9)"
 
-    def text(self, of: Column, alias: str) -> Node:
-        value = column(of.name, alias)
-        match of.type:
-            case "FLOAT64":
-                return _float_text(value, cast(_unsigned_zero(value, of), "STRING"))
-        return _scalar_text(value, of, alias)
+    def float_text(self, value: Node) -> Node:
+        return cast(value, "STRING")
 
     def json(self, of: Column, alias: str) -> Node:
         return local_json(of, alias)
+
+    def each(self, values: Node, name: str, of_element: Node, *, unordered: bool) -> Node:
+        there = exp.Coalesce(this=values, expressions=[array([])])
+        element = exp.Lambda(this=of_element, expressions=[exp.to_identifier(name)])
+        texts = call("LIST_TRANSFORM", there, element)
+        return call("LIST_SORT", texts) if unordered else texts
 
     def hashes(self, columns: Sequence[Column], alias: str) -> tuple[Node, Node]:
         first = [self._argument(each, alias) for each in columns]
@@ -147,7 +167,7 @@ class LocalEngine:
         return call("LIST_EXTRACT", values, place)
 
     def held(self, numerics: Sequence[Column], alias: str) -> Node:
-        kinds = [call("TYPEOF", call("ANY_VALUE", column(each.name, alias))) for each in numerics]
+        kinds = [call("TYPEOF", call("ANY_VALUE", field(each.steps, alias))) for each in numerics]
         return call("CONCAT", text(""), *(part for kind in kinds for part in (kind, text(" "))))
 
     def difference(self, left: Node, right: Node) -> Node:
@@ -156,11 +176,11 @@ class LocalEngine:
     def decimal_difference(self, left: Node, right: Node) -> Node:
         """NULL beyond 4e28, where the difference might not fit. Not TRY, which is NULL wherever it stands in a CASE."""
         largest = call("GREATEST", call("ABS", left.copy()), call("ABS", right.copy()))
-        fits = exp.LTE(this=largest, expression=cast(text("4" + "0" * 28), "NUMERIC(38, 9)"))
+        fits = exp.LTE(this=largest, expression=cast(text("4" + "0" * 28), self.decimal))
         return choose(fits, exp.Sub(this=left, expression=right), exp.Null())
 
     def _argument(self, of: Column, alias: str) -> Node:
-        return column(of.name, alias) if _hashed_natively(of) else self.text(of, alias)
+        return field(of.steps, alias) if _hashed_natively(of) else value_text(of, alias, self)
 
     def _salted(self, of: Column, alias: str) -> Node:
         argument = self._argument(of, alias)
@@ -183,10 +203,50 @@ def engine(name: str) -> Engine:
     return _ENGINES[name]
 
 
+def value_text(of: Column, alias: str, spelling: Engine) -> Node:
+    """A column's canonical text: a STRING, NULL for NULL."""
+    if is_derived(of):
+        return column(derived_name(of), alias)
+    value = field(of.steps, alias)
+    if of.type == "STRUCT":
+        return choose(is_null(value), exp.Null(), text("{}"))
+    return _scalar_text(value, of.type, spelling, bitwise=isinstance(of.policy, Bitwise))
+
+
 def derived(columns: Sequence[Column], spelling: Engine, alias: str) -> list[Node]:
     """Costly canonical texts, to be selected beside the row so that everything after refers to them by name."""
-    costly = {derived_name(each): each for each in columns if reads_json(each)}
-    return [named(spelling.json(each, alias), name) for name, each in costly.items()]
+    costly = {derived_name(each): each for each in columns if is_derived(each)}
+    return [named(_derived(each, alias, spelling), name) for name, each in costly.items()]
+
+
+def is_derived(of: Column) -> bool:
+    return reads_json(of) or of.field is not None
+
+
+def _derived(of: Column, alias: str, spelling: Engine) -> Node:
+    if of.field is None:
+        return spelling.json(of, alias)
+    return _nested_text(field(of.steps, alias), of.field, spelling, 0, unordered=isinstance(of.policy, Unordered))
+
+
+def _nested_text(value: Node, of: Field, spelling: Engine, depth: int, *, unordered: bool = False) -> Node:
+    """A text of texts, one level of JSON for each level of nesting. A NULL ARRAY is an empty one."""
+    if of.mode == "REPEATED":
+        name = f"e{depth}"
+        element = _nested_text(column(name), replace(of, mode="NULLABLE"), spelling, depth + 1)
+        return call("TO_JSON_STRING", spelling.each(value, name, element, unordered=unordered))
+    if of.type == "STRUCT":
+        within = [
+            _nested_text(
+                exp.Dot(this=value.copy(), expression=exp.to_identifier(child.name, quoted=True)),
+                child,
+                spelling,
+                depth,
+            )
+            for child in of.fields
+        ]
+        return choose(is_null(value), exp.Null(), row_text(within))
+    return _scalar_text(value, of.type, spelling)
 
 
 def row_text(texts: Sequence[Node]) -> Node:
@@ -204,26 +264,21 @@ def unmarked(value: Node) -> Node:
     return call("SUBSTR", value.copy(), number(2))
 
 
-def _scalar_text(value: Node, of: Column, alias: str) -> Node:
-    if reads_json(of):
-        return column(derived_name(of), alias)
-    match of.type:
+def _scalar_text(value: Node, kind: str, spelling: Engine, *, bitwise: bool = False) -> Node:
+    match kind:
         case "STRING":
             return value
         case "BYTES":
             return call("TO_HEX", value)
         case "TIMESTAMP":
             return cast(call("UNIX_MICROS", value), "STRING")
+        case "FLOAT64":
+            digits = spelling.float_text(value.copy() if bitwise else _unsigned_zero(value))
+            return choose(call("IS_NAN", value.copy()), text("NaN"), digits)
     return cast(value, "STRING")
 
 
-def _float_text(value: Node, digits: Node) -> Node:
-    return choose(call("IS_NAN", value.copy()), text("NaN"), digits)
-
-
-def _unsigned_zero(value: Node, of: Column) -> Node:
-    if isinstance(of.policy, Bitwise):
-        return value.copy()
+def _unsigned_zero(value: Node) -> Node:
     return choose(exp.EQ(this=value.copy(), expression=number(0)), exp.Literal.number("0.0"), value.copy())
 
 

@@ -16,6 +16,19 @@ def column(name: str, of: str | None = None) -> Node:
     return exp.column(exp.to_identifier(name, quoted=True), table=exp.to_identifier(of, quoted=True) if of else None)
 
 
+def field(steps: Sequence[str], of: str) -> Node:
+    """A column, or what it holds under further names."""
+    found = column(steps[0], of)
+    for name in steps[1:]:
+        found = member(found, name)
+    return found
+
+
+def member(of: Node, name: str) -> Node:
+    """A field of a STRUCT."""
+    return exp.Dot(this=of.copy(), expression=exp.to_identifier(name, quoted=True))
+
+
 def table(name: TableName, alias: str) -> Node:
     last, middle, first = (exp.to_identifier(part, quoted=True) for part in (name.table, name.dataset, name.project))
     return exp.alias_(exp.table_(last, middle, first), alias, quoted=True, table=True)

@@ -74,7 +74,8 @@ def _totals(*, announced: bool, reaching: bool) -> exp.Select:
         "n": count(),
         "m": call("COUNTIF", column("touches")) if reaching else number(0),
         "o": call("COUNTIF", column("expected")) if announced else number(0),
-        "i": call("COUNTIF", column("ambiguous")),
+        "i": call("COUNTIF", exp.and_(column("ambiguous"), exp.EQ(this=column("nth"), expression=number(1)))),
+        "x": cast(call("COUNTIF", column("ambiguous")), "FLOAT64"),
     }
     return _tell("total", **fields).from_(step("pairs", "p")).group_by(column("kind"))
 

@@ -141,6 +141,40 @@ def test_trap_07_a_date_is_not_its_text(bench: Bench) -> None:
     assert bench.answer(left, left) == "IDENTICAL"
 
 
+NESTED = "id INT64, s STRUCT<x INT64, y STRING>, a ARRAY<INT64>, r ARRAY<STRUCT<x FLOAT64, y STRING>>"
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "named"),
+    [
+        pytest.param("NULL, [1], []", "STRUCT(NULL, NULL), [1], []", "s", id="null struct"),
+        pytest.param("STRUCT(1, 'a'), [1], []", "STRUCT(2, 'a'), [1], []", "s.x", id="leaf"),
+        pytest.param("NULL, [1, 2], []", "NULL, [2, 1], []", "a", id="order"),
+        pytest.param("NULL, [1], [STRUCT(1.5, 'a')]", "NULL, [1], [STRUCT(1.5, 'b')]", "r", id="within an array"),
+        pytest.param("NULL, [1], [STRUCT(1.0, 'a')]", "NULL, [1], []", "r", id="array and no array"),
+    ],
+)
+def test_trap_08_nested_values_are_compared_leaf_by_leaf(bench: Bench, left: str, right: str, named: str) -> None:
+    """Trap 8: a NULL STRUCT is no STRUCT of NULLs, and the order within an ARRAY counts."""
+    first, second = (bench.table(NESTED, f"1, {row}") for row in (left, right))
+
+    verdict = bench.verdict(first, second, BY_ID)
+
+    assert isinstance(verdict, Different)
+    assert [column.name for column in verdict.explanation.columns] == [named]
+
+
+def test_trap_08_what_is_equal_although_it_looks_different(bench: Bench) -> None:
+    """Trap 8, the other way round: NULL and empty ARRAY, -0.0 within one, and any order where the policy says so."""
+    left = bench.table(NESTED, "1, NULL, NULL, [STRUCT(0.0, 'a')]", "2, NULL, [1, 2, 2], []")
+    right = bench.table(NESTED, "1, NULL, [], [STRUCT(CAST('-0.0' AS FLOAT64), 'a')]", "2, NULL, [2, 1, 2], []")
+    fewer = bench.table(NESTED, "1, NULL, [], [STRUCT(0.0, 'a')]", "2, NULL, [2, 1, 1], []")
+    unordered = ComparisonPolicy.model_validate({"keys": ["id"], "columns": {"a": "unordered"}})
+
+    assert bench.answer(left, right, unordered) == "IDENTICAL"
+    assert bench.answer(left, fewer, unordered) == "DIFFERENT"
+
+
 def test_trap_09_doubled_rows_do_not_cancel(bench: Bench) -> None:
     """Trap 9: under XOR every row that is doubled cancels itself."""
     once = bench.table("id INT64", "1", "2")
@@ -184,19 +218,20 @@ def test_trap_11_the_ends_of_the_key_range_count(bench: Bench, lost: int) -> Non
     assert [sample.key for sample in verdict.explanation.samples] == [{"id": str(lost)}]
 
 
-def test_trap_12_a_type_that_is_not_covered_is_named(bench: Bench) -> None:
+def test_trap_12_what_is_not_covered_is_named(bench: Bench) -> None:
     """Trap 12: nothing is left out with a warning; what is left out was declared, with its reason."""
-    left = bench.table("id INT64, r RANGE<DATE>", "1, RANGE(DATE '2020-01-01', DATE '2020-01-02')")
-    right = bench.table("id INT64, r RANGE<DATE>", "1, RANGE(DATE '2020-01-01', DATE '2020-01-03')")
+    left = bench.table("id INT64, v STRING", "1, 'a'")
+    right = bench.table("id INT64, v STRING", "1, 'b'")
+    misfit = ComparisonPolicy.model_validate({"keys": ["id"], "columns": {"v": {"tolerance": {"abs": 1}}}})
 
-    verdict = bench.verdict(left, right, BY_ID)
+    verdict = bench.verdict(left, right, misfit)
 
     assert isinstance(verdict, Incomparable)
-    assert "column r:" in verdict.reason
+    assert "column v:" in verdict.reason
     assert judged(verdict) is Outcome.INCONCLUSIVE
-    declared = bench.verdict(left, right, ComparisonPolicy(keys=("id",), ignore={"r": "written by hand"}))
+    declared = bench.verdict(left, right, ComparisonPolicy(keys=("id",), ignore={"v": "written by hand"}))
     assert judged(declared) is Outcome.PASS
-    assert declared.evidence.ignored == {"r": "written by hand"}
+    assert declared.evidence.ignored == {"v": "written by hand"}
 
 
 def test_trap_13_physical_order_is_no_difference(bench: Bench) -> None:

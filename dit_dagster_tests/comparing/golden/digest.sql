@@ -1,0 +1,203 @@
+SELECT
+  -1 AS `side`,
+  'engine' AS `kind`,
+  CAST(NULL AS STRING) AS `day`,
+  0 AS `n`,
+  'bigquery' AS `sums`,
+  '' AS `held`
+UNION ALL
+SELECT
+  0 AS `side`,
+  'rows' AS `kind`,
+  CAST(`r`.`day` AS STRING) AS `day`,
+  COUNT(*) AS `n`,
+  CONCAT(
+    COALESCE(CAST(SUM(`r`.`h1` >> 32) AS STRING), '0'),
+    ' ',
+    COALESCE(CAST(SUM(`r`.`h1` & 4294967295) AS STRING), '0'),
+    ' ',
+    COALESCE(CAST(SUM(`r`.`h2` >> 32) AS STRING), '0'),
+    ' ',
+    COALESCE(CAST(SUM(`r`.`h2` & 4294967295) AS STRING), '0'),
+    ' '
+  ) AS `sums`,
+  '' AS `held`
+FROM (
+  SELECT
+    DATE(`t`.`ts`) AS `day`,
+    FARM_FINGERPRINT(
+      TO_JSON_STRING(
+        [
+          `t`.`__dit_139d544b821b13eb`,
+          `t`.`__dit_454349e422f05297`,
+          IF(`t`.`s` IS NULL, NULL, '{}'),
+          IF(IS_NAN(`t`.`s`.`x`), 'NaN', FORMAT('%.17g', IF(`t`.`s`.`x` = 0, 0.0, `t`.`s`.`x`))),
+          CAST(`t`.`select` AS STRING),
+          `t`.`__dit_978c2f8941354cf5`,
+          CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
+          CAST(`t`.`v_bignumeric` AS STRING),
+          CAST(`t`.`v_bool` AS STRING),
+          TO_HEX(`t`.`v_bytes`),
+          CAST(`t`.`v_date` AS STRING),
+          CAST(`t`.`v_datetime` AS STRING),
+          IF(
+            IS_NAN(`t`.`v_float64`),
+            'NaN',
+            FORMAT('%.17g', IF(`t`.`v_float64` = 0, 0.0, `t`.`v_float64`))
+          ),
+          CAST(`t`.`v_int64` AS STRING),
+          `t`.`__dit_8509899a6d64e15f`,
+          CAST(`t`.`v_numeric` AS STRING),
+          `t`.`v_string`
+        ]
+      )
+    ) AS `h1`,
+    FARM_FINGERPRINT(
+      MD5(
+        TO_JSON_STRING(
+          [
+            `t`.`__dit_139d544b821b13eb`,
+            `t`.`__dit_454349e422f05297`,
+            IF(`t`.`s` IS NULL, NULL, '{}'),
+            IF(IS_NAN(`t`.`s`.`x`), 'NaN', FORMAT('%.17g', IF(`t`.`s`.`x` = 0, 0.0, `t`.`s`.`x`))),
+            CAST(`t`.`select` AS STRING),
+            `t`.`__dit_978c2f8941354cf5`,
+            CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
+            CAST(`t`.`v_bignumeric` AS STRING),
+            CAST(`t`.`v_bool` AS STRING),
+            TO_HEX(`t`.`v_bytes`),
+            CAST(`t`.`v_date` AS STRING),
+            CAST(`t`.`v_datetime` AS STRING),
+            IF(
+              IS_NAN(`t`.`v_float64`),
+              'NaN',
+              FORMAT('%.17g', IF(`t`.`v_float64` = 0, 0.0, `t`.`v_float64`))
+            ),
+            CAST(`t`.`v_int64` AS STRING),
+            `t`.`__dit_8509899a6d64e15f`,
+            CAST(`t`.`v_numeric` AS STRING),
+            `t`.`v_string`
+          ]
+        )
+      )
+    ) AS `h2`,
+    `t`.`v_numeric` AS `n0`
+  FROM (
+    SELECT
+      *,
+      COALESCE(
+        (
+          SELECT
+            STRING_AGG(
+              
+                IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                ''
+              
+              ORDER BY
+                `place` ASC
+            )
+          FROM UNNEST(REGEXP_EXTRACT_ALL(
+            TO_JSON_STRING(SAFE.PARSE_JSON(`t`.`doc`)),
+            '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+          )) AS `token` WITH OFFSET AS `place`
+        ),
+        CONCAT('raw ', `t`.`doc`)
+      ) AS `__dit_139d544b821b13eb`,
+      TO_JSON_STRING(
+        ARRAY(
+          SELECT
+            IF(
+              `e0` IS NULL,
+              NULL,
+              TO_JSON_STRING([IF(IS_NAN(`e0`.`x`), 'NaN', FORMAT('%.17g', IF(`e0`.`x` = 0, 0.0, `e0`.`x`)))])
+            ) AS `element`
+          FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
+          ORDER BY
+            `e0_place` ASC
+        )
+      ) AS `__dit_454349e422f05297`,
+      TO_JSON_STRING(
+        ARRAY(
+          SELECT
+            `e0` AS `element`
+          FROM UNNEST(`t`.`tags`) AS `e0` WITH OFFSET AS `e0_place`
+          ORDER BY
+            `element` ASC
+        )
+      ) AS `__dit_978c2f8941354cf5`,
+      IF(`t`.`v_json` IS NULL, NULL, TO_JSON_STRING(`t`.`v_json`)) AS `__dit_8509899a6d64e15f`
+    FROM `project`.`dataset`.`table` AS `t`
+  ) AS t
+  WHERE
+    (
+      `t`.`v_bool`
+    )
+) AS r
+GROUP BY
+  `r`.`day`
+UNION ALL
+SELECT
+  0 AS `side`,
+  'duplicates' AS `kind`,
+  CAST(NULL AS STRING) AS `day`,
+  CAST(COALESCE(SUM(`g`.`n` - 1), 0) AS INT64) AS `n`,
+  '' AS `sums`,
+  '' AS `held`
+FROM (
+  SELECT
+    COUNT(*) AS `n`
+  FROM (
+    SELECT
+      *,
+      COALESCE(
+        (
+          SELECT
+            STRING_AGG(
+              
+                IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                ''
+              
+              ORDER BY
+                `place` ASC
+            )
+          FROM UNNEST(REGEXP_EXTRACT_ALL(
+            TO_JSON_STRING(SAFE.PARSE_JSON(`t`.`doc`)),
+            '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+          )) AS `token` WITH OFFSET AS `place`
+        ),
+        CONCAT('raw ', `t`.`doc`)
+      ) AS `__dit_139d544b821b13eb`,
+      TO_JSON_STRING(
+        ARRAY(
+          SELECT
+            IF(
+              `e0` IS NULL,
+              NULL,
+              TO_JSON_STRING([IF(IS_NAN(`e0`.`x`), 'NaN', FORMAT('%.17g', IF(`e0`.`x` = 0, 0.0, `e0`.`x`)))])
+            ) AS `element`
+          FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
+          ORDER BY
+            `e0_place` ASC
+        )
+      ) AS `__dit_454349e422f05297`,
+      TO_JSON_STRING(
+        ARRAY(
+          SELECT
+            `e0` AS `element`
+          FROM UNNEST(`t`.`tags`) AS `e0` WITH OFFSET AS `e0_place`
+          ORDER BY
+            `element` ASC
+        )
+      ) AS `__dit_978c2f8941354cf5`,
+      IF(`t`.`v_json` IS NULL, NULL, TO_JSON_STRING(`t`.`v_json`)) AS `__dit_8509899a6d64e15f`
+    FROM `project`.`dataset`.`table` AS `t`
+  ) AS t
+  WHERE
+    (
+      `t`.`v_bool`
+    )
+  GROUP BY
+    `t`.`select`
+  HAVING
+    COUNT(*) > 1
+) AS g

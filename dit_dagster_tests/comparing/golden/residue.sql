@@ -1,0 +1,829 @@
+CREATE TEMPORARY TABLE `pairs` AS
+WITH `net` AS (
+  SELECT
+    `h1`,
+    `h2`,
+    SUM(`__dit_side`) AS `net`,
+    COUNT(*) AS `copies`
+  FROM (
+    SELECT
+      `t`.`__dit_side`,
+      FARM_FINGERPRINT(
+        TO_JSON_STRING(
+          [
+            `t`.`__dit_139d544b821b13eb`,
+            `t`.`__dit_454349e422f05297`,
+            IF(`t`.`s` IS NULL, NULL, '{}'),
+            IF(IS_NAN(`t`.`s`.`x`), 'NaN', FORMAT('%.17g', IF(`t`.`s`.`x` = 0, 0.0, `t`.`s`.`x`))),
+            CAST(`t`.`select` AS STRING),
+            `t`.`__dit_978c2f8941354cf5`,
+            CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
+            CAST(`t`.`v_bignumeric` AS STRING),
+            CAST(`t`.`v_bool` AS STRING),
+            TO_HEX(`t`.`v_bytes`),
+            CAST(`t`.`v_date` AS STRING),
+            CAST(`t`.`v_datetime` AS STRING),
+            IF(
+              IS_NAN(`t`.`v_float64`),
+              'NaN',
+              FORMAT('%.17g', IF(`t`.`v_float64` = 0, 0.0, `t`.`v_float64`))
+            ),
+            CAST(`t`.`v_int64` AS STRING),
+            `t`.`__dit_8509899a6d64e15f`,
+            CAST(`t`.`v_numeric` AS STRING),
+            `t`.`v_string`
+          ]
+        )
+      ) AS `h1`,
+      FARM_FINGERPRINT(
+        MD5(
+          TO_JSON_STRING(
+            [
+              `t`.`__dit_139d544b821b13eb`,
+              `t`.`__dit_454349e422f05297`,
+              IF(`t`.`s` IS NULL, NULL, '{}'),
+              IF(IS_NAN(`t`.`s`.`x`), 'NaN', FORMAT('%.17g', IF(`t`.`s`.`x` = 0, 0.0, `t`.`s`.`x`))),
+              CAST(`t`.`select` AS STRING),
+              `t`.`__dit_978c2f8941354cf5`,
+              CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
+              CAST(`t`.`v_bignumeric` AS STRING),
+              CAST(`t`.`v_bool` AS STRING),
+              TO_HEX(`t`.`v_bytes`),
+              CAST(`t`.`v_date` AS STRING),
+              CAST(`t`.`v_datetime` AS STRING),
+              IF(
+                IS_NAN(`t`.`v_float64`),
+                'NaN',
+                FORMAT('%.17g', IF(`t`.`v_float64` = 0, 0.0, `t`.`v_float64`))
+              ),
+              CAST(`t`.`v_int64` AS STRING),
+              `t`.`__dit_8509899a6d64e15f`,
+              CAST(`t`.`v_numeric` AS STRING),
+              `t`.`v_string`
+            ]
+          )
+        )
+      ) AS `h2`
+    FROM (
+      SELECT
+        1 AS `__dit_side`,
+        `t`.`doc`,
+        `t`.`r`,
+        `t`.`s`,
+        `t`.`select`,
+        `t`.`t`,
+        `t`.`tags`,
+        `t`.`ts`,
+        `t`.`v_bignumeric`,
+        `t`.`v_bool`,
+        `t`.`v_bytes`,
+        `t`.`v_date`,
+        `t`.`v_datetime`,
+        `t`.`v_float64`,
+        `t`.`v_int64`,
+        `t`.`v_json`,
+        `t`.`v_numeric`,
+        `t`.`v_string`,
+        COALESCE(
+          (
+            SELECT
+              STRING_AGG(
+                
+                  IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                  ''
+                
+                ORDER BY
+                  `place` ASC
+              )
+            FROM UNNEST(REGEXP_EXTRACT_ALL(
+              TO_JSON_STRING(SAFE.PARSE_JSON(`t`.`doc`)),
+              '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+            )) AS `token` WITH OFFSET AS `place`
+          ),
+          CONCAT('raw ', `t`.`doc`)
+        ) AS `__dit_139d544b821b13eb`,
+        TO_JSON_STRING(
+          ARRAY(
+            SELECT
+              IF(
+                `e0` IS NULL,
+                NULL,
+                TO_JSON_STRING([IF(IS_NAN(`e0`.`x`), 'NaN', FORMAT('%.17g', IF(`e0`.`x` = 0, 0.0, `e0`.`x`)))])
+              ) AS `element`
+            FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
+            ORDER BY
+              `e0_place` ASC
+          )
+        ) AS `__dit_454349e422f05297`,
+        TO_JSON_STRING(
+          ARRAY(
+            SELECT
+              `e0` AS `element`
+            FROM UNNEST(`t`.`tags`) AS `e0` WITH OFFSET AS `e0_place`
+            ORDER BY
+              `element` ASC
+          )
+        ) AS `__dit_978c2f8941354cf5`,
+        IF(`t`.`v_json` IS NULL, NULL, TO_JSON_STRING(`t`.`v_json`)) AS `__dit_8509899a6d64e15f`
+      FROM `project`.`dataset`.`table` AS `t`
+      UNION ALL
+      SELECT
+        -1 AS `__dit_side`,
+        `t`.`doc`,
+        `t`.`r`,
+        `t`.`s`,
+        `t`.`select`,
+        `t`.`t`,
+        `t`.`tags`,
+        `t`.`ts`,
+        `t`.`v_bignumeric`,
+        `t`.`v_bool`,
+        `t`.`v_bytes`,
+        `t`.`v_date`,
+        `t`.`v_datetime`,
+        `t`.`v_float64`,
+        `t`.`v_int64`,
+        `t`.`v_json`,
+        `t`.`v_numeric`,
+        `t`.`v_string`,
+        COALESCE(
+          (
+            SELECT
+              STRING_AGG(
+                
+                  IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                  ''
+                
+                ORDER BY
+                  `place` ASC
+              )
+            FROM UNNEST(REGEXP_EXTRACT_ALL(
+              TO_JSON_STRING(SAFE.PARSE_JSON(`t`.`doc`)),
+              '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+            )) AS `token` WITH OFFSET AS `place`
+          ),
+          CONCAT('raw ', `t`.`doc`)
+        ) AS `__dit_139d544b821b13eb`,
+        TO_JSON_STRING(
+          ARRAY(
+            SELECT
+              IF(
+                `e0` IS NULL,
+                NULL,
+                TO_JSON_STRING([IF(IS_NAN(`e0`.`x`), 'NaN', FORMAT('%.17g', IF(`e0`.`x` = 0, 0.0, `e0`.`x`)))])
+              ) AS `element`
+            FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
+            ORDER BY
+              `e0_place` ASC
+          )
+        ) AS `__dit_454349e422f05297`,
+        TO_JSON_STRING(
+          ARRAY(
+            SELECT
+              `e0` AS `element`
+            FROM UNNEST(`t`.`tags`) AS `e0` WITH OFFSET AS `e0_place`
+            ORDER BY
+              `element` ASC
+          )
+        ) AS `__dit_978c2f8941354cf5`,
+        IF(`t`.`v_json` IS NULL, NULL, TO_JSON_STRING(`t`.`v_json`)) AS `__dit_8509899a6d64e15f`
+      FROM `project`.`dataset`.`table` AS `t`
+    ) AS t
+    WHERE
+      (
+        `t`.`v_bool`
+      )
+      AND (
+        DATE(`t`.`ts`) IS NULL
+        OR (
+          `t`.`ts` >= CAST(@first AS TIMESTAMP)
+          AND `t`.`ts` < CAST(@last AS TIMESTAMP)
+          AND DATE(`t`.`ts`) IN UNNEST(@days)
+        )
+      )
+  ) AS b
+  GROUP BY
+    `h1`,
+    `h2`
+  HAVING
+    SUM(`__dit_side`) <> 0
+), `ranked` AS (
+  SELECT
+    *,
+    ROW_NUMBER() OVER (
+      PARTITION BY `side`, `key`
+      ORDER BY `exact` ASC, SAFE_CAST(SUBSTR(`v`[ORDINAL(8)], 2) AS NUMERIC) ASC, SAFE_CAST(SUBSTR(`v`[ORDINAL(13)], 2) AS FLOAT64) ASC, SAFE_CAST(SUBSTR(`v`[ORDINAL(14)], 2) AS NUMERIC) ASC, `h1` ASC, `h2` ASC
+    ) AS `nth`,
+    COUNT(*) OVER (PARTITION BY `side`, `key`) AS `rivals`
+  FROM (
+    SELECT
+      `t`.`__dit_side` AS `side`,
+      `n`.*,
+      TO_JSON_STRING([CAST(`t`.`select` AS STRING)]) AS `key`,
+      [
+        COALESCE(CONCAT('=', `t`.`__dit_139d544b821b13eb`), ''),
+        COALESCE(CONCAT('=', `t`.`__dit_454349e422f05297`), ''),
+        COALESCE(CONCAT('=', IF(`t`.`s` IS NULL, NULL, '{}')), ''),
+        COALESCE(
+          CONCAT(
+            '=',
+            IF(IS_NAN(`t`.`s`.`x`), 'NaN', FORMAT('%.17g', IF(`t`.`s`.`x` = 0, 0.0, `t`.`s`.`x`)))
+          ),
+          ''
+        ),
+        COALESCE(CONCAT('=', CAST(`t`.`select` AS STRING)), ''),
+        COALESCE(CONCAT('=', `t`.`__dit_978c2f8941354cf5`), ''),
+        COALESCE(CONCAT('=', CAST(UNIX_MICROS(`t`.`ts`) AS STRING)), ''),
+        COALESCE(CONCAT('=', CAST(`t`.`v_bignumeric` AS STRING)), ''),
+        COALESCE(CONCAT('=', CAST(`t`.`v_bool` AS STRING)), ''),
+        COALESCE(CONCAT('=', TO_HEX(`t`.`v_bytes`)), ''),
+        COALESCE(CONCAT('=', CAST(`t`.`v_date` AS STRING)), ''),
+        COALESCE(CONCAT('=', CAST(`t`.`v_datetime` AS STRING)), ''),
+        COALESCE(
+          CONCAT(
+            '=',
+            IF(
+              IS_NAN(`t`.`v_float64`),
+              'NaN',
+              FORMAT('%.17g', IF(`t`.`v_float64` = 0, 0.0, `t`.`v_float64`))
+            )
+          ),
+          ''
+        ),
+        COALESCE(CONCAT('=', CAST(`t`.`v_int64` AS STRING)), ''),
+        COALESCE(CONCAT('=', `t`.`__dit_8509899a6d64e15f`), ''),
+        COALESCE(CONCAT('=', CAST(`t`.`v_numeric` AS STRING)), ''),
+        COALESCE(CONCAT('=', `t`.`v_string`), '')
+      ] AS `v`,
+      FARM_FINGERPRINT(
+        TO_JSON_STRING(
+          [
+            `t`.`__dit_139d544b821b13eb`,
+            `t`.`__dit_454349e422f05297`,
+            IF(`t`.`s` IS NULL, NULL, '{}'),
+            IF(IS_NAN(`t`.`s`.`x`), 'NaN', FORMAT('%.17g', IF(`t`.`s`.`x` = 0, 0.0, `t`.`s`.`x`))),
+            CAST(`t`.`select` AS STRING),
+            `t`.`__dit_978c2f8941354cf5`,
+            CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
+            CAST(`t`.`v_bool` AS STRING),
+            TO_HEX(`t`.`v_bytes`),
+            CAST(`t`.`v_date` AS STRING),
+            CAST(`t`.`v_datetime` AS STRING),
+            `t`.`__dit_8509899a6d64e15f`,
+            CAST(`t`.`v_numeric` AS STRING),
+            `t`.`v_string`
+          ]
+        )
+      ) AS `exact`,
+      [COALESCE(CONCAT('=', `t`.`v_string`), '')] AS `m`,
+      DATE(`t`.`ts`) AS `day`,
+      COALESCE((
+        `t`.`v_int64` > 1
+      ), FALSE) AS `expected`,
+      COALESCE(
+        IF(
+          `t`.`v_date` IS NULL,
+          RANGE_BUCKET(DATE(`t`.`ts`), @boundaries) < ARRAY_LENGTH(@boundaries),
+          RANGE_BUCKET(`t`.`v_date`, @boundaries) > RANGE_BUCKET(DATE(`t`.`ts`), @boundaries)
+        ),
+        FALSE
+      ) AS `touches`
+    FROM (
+      SELECT
+        1 AS `__dit_side`,
+        `t`.`doc`,
+        `t`.`r`,
+        `t`.`s`,
+        `t`.`select`,
+        `t`.`t`,
+        `t`.`tags`,
+        `t`.`ts`,
+        `t`.`v_bignumeric`,
+        `t`.`v_bool`,
+        `t`.`v_bytes`,
+        `t`.`v_date`,
+        `t`.`v_datetime`,
+        `t`.`v_float64`,
+        `t`.`v_int64`,
+        `t`.`v_json`,
+        `t`.`v_numeric`,
+        `t`.`v_string`,
+        COALESCE(
+          (
+            SELECT
+              STRING_AGG(
+                
+                  IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                  ''
+                
+                ORDER BY
+                  `place` ASC
+              )
+            FROM UNNEST(REGEXP_EXTRACT_ALL(
+              TO_JSON_STRING(SAFE.PARSE_JSON(`t`.`doc`)),
+              '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+            )) AS `token` WITH OFFSET AS `place`
+          ),
+          CONCAT('raw ', `t`.`doc`)
+        ) AS `__dit_139d544b821b13eb`,
+        TO_JSON_STRING(
+          ARRAY(
+            SELECT
+              IF(
+                `e0` IS NULL,
+                NULL,
+                TO_JSON_STRING([IF(IS_NAN(`e0`.`x`), 'NaN', FORMAT('%.17g', IF(`e0`.`x` = 0, 0.0, `e0`.`x`)))])
+              ) AS `element`
+            FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
+            ORDER BY
+              `e0_place` ASC
+          )
+        ) AS `__dit_454349e422f05297`,
+        TO_JSON_STRING(
+          ARRAY(
+            SELECT
+              `e0` AS `element`
+            FROM UNNEST(`t`.`tags`) AS `e0` WITH OFFSET AS `e0_place`
+            ORDER BY
+              `element` ASC
+          )
+        ) AS `__dit_978c2f8941354cf5`,
+        IF(`t`.`v_json` IS NULL, NULL, TO_JSON_STRING(`t`.`v_json`)) AS `__dit_8509899a6d64e15f`
+      FROM `project`.`dataset`.`table` AS `t`
+      UNION ALL
+      SELECT
+        -1 AS `__dit_side`,
+        `t`.`doc`,
+        `t`.`r`,
+        `t`.`s`,
+        `t`.`select`,
+        `t`.`t`,
+        `t`.`tags`,
+        `t`.`ts`,
+        `t`.`v_bignumeric`,
+        `t`.`v_bool`,
+        `t`.`v_bytes`,
+        `t`.`v_date`,
+        `t`.`v_datetime`,
+        `t`.`v_float64`,
+        `t`.`v_int64`,
+        `t`.`v_json`,
+        `t`.`v_numeric`,
+        `t`.`v_string`,
+        COALESCE(
+          (
+            SELECT
+              STRING_AGG(
+                
+                  IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                  ''
+                
+                ORDER BY
+                  `place` ASC
+              )
+            FROM UNNEST(REGEXP_EXTRACT_ALL(
+              TO_JSON_STRING(SAFE.PARSE_JSON(`t`.`doc`)),
+              '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+            )) AS `token` WITH OFFSET AS `place`
+          ),
+          CONCAT('raw ', `t`.`doc`)
+        ) AS `__dit_139d544b821b13eb`,
+        TO_JSON_STRING(
+          ARRAY(
+            SELECT
+              IF(
+                `e0` IS NULL,
+                NULL,
+                TO_JSON_STRING([IF(IS_NAN(`e0`.`x`), 'NaN', FORMAT('%.17g', IF(`e0`.`x` = 0, 0.0, `e0`.`x`)))])
+              ) AS `element`
+            FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
+            ORDER BY
+              `e0_place` ASC
+          )
+        ) AS `__dit_454349e422f05297`,
+        TO_JSON_STRING(
+          ARRAY(
+            SELECT
+              `e0` AS `element`
+            FROM UNNEST(`t`.`tags`) AS `e0` WITH OFFSET AS `e0_place`
+            ORDER BY
+              `element` ASC
+          )
+        ) AS `__dit_978c2f8941354cf5`,
+        IF(`t`.`v_json` IS NULL, NULL, TO_JSON_STRING(`t`.`v_json`)) AS `__dit_8509899a6d64e15f`
+      FROM `project`.`dataset`.`table` AS `t`
+    ) AS t
+    JOIN `net` AS `n`
+      ON FARM_FINGERPRINT(
+        TO_JSON_STRING(
+          [
+            `t`.`__dit_139d544b821b13eb`,
+            `t`.`__dit_454349e422f05297`,
+            IF(`t`.`s` IS NULL, NULL, '{}'),
+            IF(IS_NAN(`t`.`s`.`x`), 'NaN', FORMAT('%.17g', IF(`t`.`s`.`x` = 0, 0.0, `t`.`s`.`x`))),
+            CAST(`t`.`select` AS STRING),
+            `t`.`__dit_978c2f8941354cf5`,
+            CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
+            CAST(`t`.`v_bignumeric` AS STRING),
+            CAST(`t`.`v_bool` AS STRING),
+            TO_HEX(`t`.`v_bytes`),
+            CAST(`t`.`v_date` AS STRING),
+            CAST(`t`.`v_datetime` AS STRING),
+            IF(
+              IS_NAN(`t`.`v_float64`),
+              'NaN',
+              FORMAT('%.17g', IF(`t`.`v_float64` = 0, 0.0, `t`.`v_float64`))
+            ),
+            CAST(`t`.`v_int64` AS STRING),
+            `t`.`__dit_8509899a6d64e15f`,
+            CAST(`t`.`v_numeric` AS STRING),
+            `t`.`v_string`
+          ]
+        )
+      ) = `n`.`h1`
+      AND FARM_FINGERPRINT(
+        MD5(
+          TO_JSON_STRING(
+            [
+              `t`.`__dit_139d544b821b13eb`,
+              `t`.`__dit_454349e422f05297`,
+              IF(`t`.`s` IS NULL, NULL, '{}'),
+              IF(IS_NAN(`t`.`s`.`x`), 'NaN', FORMAT('%.17g', IF(`t`.`s`.`x` = 0, 0.0, `t`.`s`.`x`))),
+              CAST(`t`.`select` AS STRING),
+              `t`.`__dit_978c2f8941354cf5`,
+              CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
+              CAST(`t`.`v_bignumeric` AS STRING),
+              CAST(`t`.`v_bool` AS STRING),
+              TO_HEX(`t`.`v_bytes`),
+              CAST(`t`.`v_date` AS STRING),
+              CAST(`t`.`v_datetime` AS STRING),
+              IF(
+                IS_NAN(`t`.`v_float64`),
+                'NaN',
+                FORMAT('%.17g', IF(`t`.`v_float64` = 0, 0.0, `t`.`v_float64`))
+              ),
+              CAST(`t`.`v_int64` AS STRING),
+              `t`.`__dit_8509899a6d64e15f`,
+              CAST(`t`.`v_numeric` AS STRING),
+              `t`.`v_string`
+            ]
+          )
+        )
+      ) = `n`.`h2`
+    WHERE
+      (
+        (
+          `t`.`v_bool`
+        )
+        AND (
+          DATE(`t`.`ts`) IS NULL
+          OR (
+            `t`.`ts` >= CAST(@first AS TIMESTAMP)
+            AND `t`.`ts` < CAST(@last AS TIMESTAMP)
+            AND DATE(`t`.`ts`) IN UNNEST(@days)
+          )
+        )
+      )
+      AND `n`.`net` * `t`.`__dit_side` > 0
+    QUALIFY
+      ROW_NUMBER() OVER (PARTITION BY `n`.`h1`, `n`.`h2` ORDER BY `n`.`h1` ASC) <= ABS(`n`.`net`)
+  ) AS s
+)
+SELECT
+  CASE
+    WHEN NOT (
+      `l`.`side` IS NULL OR `r`.`side` IS NULL
+    )
+    AND (
+      `l`.`exact` <> `r`.`exact`
+      OR (
+        `l`.`v`[ORDINAL(8)] <> `r`.`v`[ORDINAL(8)]
+        AND NOT COALESCE(
+          ABS(
+            SAFE_SUBTRACT(
+              SAFE_CAST(SUBSTR(`l`.`v`[ORDINAL(8)], 2) AS BIGNUMERIC),
+              SAFE_CAST(SUBSTR(`r`.`v`[ORDINAL(8)], 2) AS BIGNUMERIC)
+            )
+          ) <= CAST('0.00000000000000000001000000000000000000' AS BIGNUMERIC),
+          FALSE
+        )
+      )
+      OR (
+        `l`.`v`[ORDINAL(13)] <> `r`.`v`[ORDINAL(13)]
+        AND NOT COALESCE(
+          (
+            ABS(
+              SAFE_SUBTRACT(
+                SAFE_CAST(SUBSTR(`l`.`v`[ORDINAL(13)], 2) AS FLOAT64),
+                SAFE_CAST(SUBSTR(`r`.`v`[ORDINAL(13)], 2) AS FLOAT64)
+              )
+            ) <= CAST('0.1' AS FLOAT64)
+            OR CAST(ABS(
+              SAFE_SUBTRACT(
+                SAFE_CAST(SUBSTR(`l`.`v`[ORDINAL(13)], 2) AS FLOAT64),
+                SAFE_CAST(SUBSTR(`r`.`v`[ORDINAL(13)], 2) AS FLOAT64)
+              )
+            ) AS FLOAT64) <= CAST('1e-09' AS FLOAT64) * GREATEST(
+              ABS(SAFE_CAST(SUBSTR(`l`.`v`[ORDINAL(13)], 2) AS FLOAT64)),
+              ABS(SAFE_CAST(SUBSTR(`r`.`v`[ORDINAL(13)], 2) AS FLOAT64))
+            )
+          )
+          AND GREATEST(
+            ABS(SAFE_CAST(SUBSTR(`l`.`v`[ORDINAL(13)], 2) AS FLOAT64)),
+            ABS(SAFE_CAST(SUBSTR(`r`.`v`[ORDINAL(13)], 2) AS FLOAT64))
+          ) <= CAST('1.7976931348623157e+308' AS FLOAT64),
+          FALSE
+        )
+      )
+      OR (
+        `l`.`v`[ORDINAL(14)] <> `r`.`v`[ORDINAL(14)]
+        AND NOT COALESCE(
+          ABS(
+            SAFE_SUBTRACT(
+              SAFE_CAST(SUBSTR(`l`.`v`[ORDINAL(14)], 2) AS NUMERIC),
+              SAFE_CAST(SUBSTR(`r`.`v`[ORDINAL(14)], 2) AS NUMERIC)
+            )
+          ) <= CAST('1' AS NUMERIC),
+          FALSE
+        )
+      )
+    )
+    THEN 'changed'
+    WHEN NOT (
+      `l`.`side` IS NULL OR `r`.`side` IS NULL
+    )
+    THEN 'near'
+    WHEN COALESCE(`l`.`copies`, `r`.`copies`) > ABS(COALESCE(`l`.`net`, `r`.`net`))
+    THEN 'multiplicity'
+    WHEN `r`.`side` IS NULL
+    THEN 'only_left'
+    ELSE 'only_right'
+  END AS `kind`,
+  COALESCE(`l`.`key`, `r`.`key`) AS `key`,
+  COALESCE(`l`.`nth`, `r`.`nth`) AS `nth`,
+  COALESCE(`l`.`day`, `r`.`day`) AS `day`,
+  COALESCE(`l`.`m`, `r`.`m`) AS `m`,
+  COALESCE(GREATEST(`l`.`rivals`, `r`.`rivals`) > 1, FALSE) AS `ambiguous`,
+  COALESCE(`l`.`expected`, FALSE) OR COALESCE(`r`.`expected`, FALSE) AS `expected`,
+  COALESCE(`l`.`touches`, FALSE) OR COALESCE(`r`.`touches`, FALSE) AS `touches`,
+  `l`.`v` AS `lv`,
+  `r`.`v` AS `rv`
+FROM (
+  SELECT
+    *
+  FROM `ranked` AS `k`
+  WHERE
+    `side` = 1
+) AS l
+FULL OUTER JOIN (
+  SELECT
+    *
+  FROM `ranked` AS `k`
+  WHERE
+    `side` = -1
+) AS r
+  ON `l`.`key` = `r`.`key` AND `l`.`nth` = `r`.`nth`;
+WITH `cells` AS (
+  SELECT
+    *,
+    CASE
+      WHEN `i` IN (4, 13)
+      THEN IF(
+        GREATEST(
+          ABS(SAFE_CAST(SUBSTR(`a`, 2) AS FLOAT64)),
+          ABS(SAFE_CAST(SUBSTR(`b`, 2) AS FLOAT64))
+        ) <= CAST('1.7976931348623157e+308' AS FLOAT64),
+        ABS(
+          SAFE_SUBTRACT(SAFE_CAST(SUBSTR(`a`, 2) AS FLOAT64), SAFE_CAST(SUBSTR(`b`, 2) AS FLOAT64))
+        ),
+        NULL
+      )
+      WHEN `i` IN (7, 14, 16)
+      THEN CAST(ABS(
+        SAFE_SUBTRACT(SAFE_CAST(SUBSTR(`a`, 2) AS NUMERIC), SAFE_CAST(SUBSTR(`b`, 2) AS NUMERIC))
+      ) AS FLOAT64)
+      WHEN `i` IN (8)
+      THEN CAST(ABS(
+        SAFE_SUBTRACT(SAFE_CAST(SUBSTR(`a`, 2) AS BIGNUMERIC), SAFE_CAST(SUBSTR(`b`, 2) AS BIGNUMERIC))
+      ) AS FLOAT64)
+      WHEN `i` IN (11)
+      THEN CAST(ABS(
+        UNIX_DATE(SAFE_CAST(SUBSTR(`a`, 2) AS DATE)) - UNIX_DATE(SAFE_CAST(SUBSTR(`b`, 2) AS DATE))
+      ) AS FLOAT64)
+      WHEN `i` IN (12)
+      THEN CAST(ABS(
+        DATETIME_DIFF(
+          SAFE_CAST(SUBSTR(`a`, 2) AS DATETIME),
+          SAFE_CAST(SUBSTR(`b`, 2) AS DATETIME),
+          MICROSECOND
+        )
+      ) AS FLOAT64)
+    END AS `delta`,
+    GREATEST(
+      ABS(SAFE_CAST(SUBSTR(`a`, 2) AS FLOAT64)),
+      ABS(SAFE_CAST(SUBSTR(`b`, 2) AS FLOAT64))
+    ) AS `size`,
+    CASE
+      WHEN `i` = 8
+      THEN COALESCE(
+        ABS(
+          SAFE_SUBTRACT(SAFE_CAST(SUBSTR(`a`, 2) AS BIGNUMERIC), SAFE_CAST(SUBSTR(`b`, 2) AS BIGNUMERIC))
+        ) <= CAST('0.00000000000000000001000000000000000000' AS BIGNUMERIC),
+        FALSE
+      )
+      WHEN `i` = 13
+      THEN COALESCE(
+        (
+          ABS(
+            SAFE_SUBTRACT(SAFE_CAST(SUBSTR(`a`, 2) AS FLOAT64), SAFE_CAST(SUBSTR(`b`, 2) AS FLOAT64))
+          ) <= CAST('0.1' AS FLOAT64)
+          OR CAST(ABS(
+            SAFE_SUBTRACT(SAFE_CAST(SUBSTR(`a`, 2) AS FLOAT64), SAFE_CAST(SUBSTR(`b`, 2) AS FLOAT64))
+          ) AS FLOAT64) <= CAST('1e-09' AS FLOAT64) * GREATEST(
+            ABS(SAFE_CAST(SUBSTR(`a`, 2) AS FLOAT64)),
+            ABS(SAFE_CAST(SUBSTR(`b`, 2) AS FLOAT64))
+          )
+        )
+        AND GREATEST(
+          ABS(SAFE_CAST(SUBSTR(`a`, 2) AS FLOAT64)),
+          ABS(SAFE_CAST(SUBSTR(`b`, 2) AS FLOAT64))
+        ) <= CAST('1.7976931348623157e+308' AS FLOAT64),
+        FALSE
+      )
+      WHEN `i` = 14
+      THEN COALESCE(
+        ABS(
+          SAFE_SUBTRACT(SAFE_CAST(SUBSTR(`a`, 2) AS NUMERIC), SAFE_CAST(SUBSTR(`b`, 2) AS NUMERIC))
+        ) <= CAST('1' AS NUMERIC),
+        FALSE
+      )
+      ELSE FALSE
+    END AS `near`
+  FROM (
+    SELECT
+      `key`,
+      `nth`,
+      `i`,
+      `lv`[ORDINAL(`i`)] AS `a`,
+      `rv`[ORDINAL(`i`)] AS `b`
+    FROM `pairs` AS `p`
+    CROSS JOIN UNNEST(GENERATE_ARRAY(1, 17)) AS `i`
+    WHERE
+      `kind` IN ('changed', 'near') AND `lv`[ORDINAL(`i`)] <> `rv`[ORDINAL(`i`)]
+  ) AS d
+)
+SELECT
+  'total' AS `told`,
+  COUNTIF(`ambiguous` AND `nth` = 1) AS `i`,
+  `kind` AS `s`,
+  CAST(NULL AS STRING) AS `a`,
+  CAST(NULL AS STRING) AS `b`,
+  COUNT(*) AS `n`,
+  COUNTIF(`touches`) AS `m`,
+  COUNTIF(`expected`) AS `o`,
+  CAST(COUNTIF(`ambiguous`) AS FLOAT64) AS `x`,
+  CAST(NULL AS FLOAT64) AS `y`,
+  CAST(NULL AS FLOAT64) AS `z`
+FROM `pairs` AS `p`
+GROUP BY
+  `kind`
+UNION ALL
+SELECT
+  'row' AS `told`,
+  `place` AS `i`,
+  `key` AS `s`,
+  IF(
+    `lv` IS NULL,
+    NULL,
+    TO_JSON_STRING(
+      ARRAY(
+        SELECT
+          SUBSTR(`q`.`lv`[ORDINAL(`place_in_row`)], 1, 2000)
+        FROM UNNEST(GENERATE_ARRAY(1, 17)) AS `place_in_row`
+        ORDER BY
+          `place_in_row` ASC
+      )
+    )
+  ) AS `a`,
+  IF(
+    `rv` IS NULL,
+    NULL,
+    TO_JSON_STRING(
+      ARRAY(
+        SELECT
+          SUBSTR(`q`.`rv`[ORDINAL(`place_in_row`)], 1, 2000)
+        FROM UNNEST(GENERATE_ARRAY(1, 17)) AS `place_in_row`
+        ORDER BY
+          `place_in_row` ASC
+      )
+    )
+  ) AS `b`,
+  NULL AS `n`,
+  NULL AS `m`,
+  NULL AS `o`,
+  NULL AS `x`,
+  NULL AS `y`,
+  NULL AS `z`
+FROM (
+  SELECT
+    *,
+    ROW_NUMBER() OVER (PARTITION BY `kind` ORDER BY `key` ASC, `nth` ASC) AS `place`
+  FROM `pairs` AS `p`
+  WHERE
+    `kind` IN ('only_left', 'only_right', 'multiplicity')
+) AS q
+WHERE
+  `place` <= 5
+UNION ALL
+SELECT
+  'day' AS `told`,
+  NULL AS `i`,
+  `d` AS `s`,
+  NULL AS `a`,
+  NULL AS `b`,
+  `n` AS `n`,
+  NULL AS `m`,
+  NULL AS `o`,
+  NULL AS `x`,
+  NULL AS `y`,
+  NULL AS `z`
+FROM (
+  SELECT
+    CAST(`day` AS STRING) AS `d`,
+    COUNT(*) AS `n`
+  FROM `pairs` AS `p`
+  WHERE
+    `kind` <> 'near' AND NOT `day` IS NULL
+  GROUP BY
+    `day`
+  ORDER BY
+    `day` ASC
+  LIMIT 5000
+) AS g
+UNION ALL
+SELECT
+  'value' AS `told`,
+  0 AS `i`,
+  `v` AS `s`,
+  NULL AS `a`,
+  NULL AS `b`,
+  `n` AS `n`,
+  NULL AS `m`,
+  NULL AS `o`,
+  NULL AS `x`,
+  NULL AS `y`,
+  NULL AS `z`
+FROM (
+  SELECT
+    `m`[ORDINAL(1)] AS `v`,
+    COUNT(*) AS `n`
+  FROM `pairs` AS `p`
+  WHERE
+    `kind` <> 'near'
+  GROUP BY
+    `v`
+  ORDER BY
+    `n` DESC,
+    `v` ASC
+  LIMIT 20
+) AS g
+UNION ALL
+SELECT
+  'column' AS `told`,
+  `i` AS `i`,
+  NULL AS `s`,
+  NULL AS `a`,
+  NULL AS `b`,
+  COUNTIF(NOT `near`) AS `n`,
+  COUNTIF(`near`) AS `m`,
+  COUNTIF(`a` = '' OR `b` = '') AS `o`,
+  MAX(`delta`) AS `x`,
+  AVG(`delta`) AS `y`,
+  MAX(SAFE_DIVIDE(`delta`, `size`)) AS `z`
+FROM `cells` AS `c`
+GROUP BY
+  `i`
+UNION ALL
+SELECT
+  'cell' AS `told`,
+  `i` AS `i`,
+  `key` AS `s`,
+  SUBSTR(`a`, 1, 2000) AS `a`,
+  SUBSTR(`b`, 1, 2000) AS `b`,
+  `place` AS `n`,
+  NULL AS `m`,
+  NULL AS `o`,
+  NULL AS `x`,
+  NULL AS `y`,
+  NULL AS `z`
+FROM (
+  SELECT
+    *,
+    ROW_NUMBER() OVER (
+      PARTITION BY `i`
+      ORDER BY `near` ASC, COALESCE(`delta`, -1) DESC, `key` ASC, `nth` ASC
+    ) AS `place`
+  FROM `cells` AS `c`
+) AS q
+WHERE
+  `place` <= 5
