@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, Self
 
 from dit_dagster.model.identity import Fingerprint, TableName
 from dit_dagster.model.window import Window
@@ -121,7 +121,7 @@ class PhaseRecord:
         }
 
     @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> PhaseRecord:
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
         return cls(
             fingerprint=Fingerprint(value["fingerprint"]),
             run_id=value["run_id"],
@@ -137,6 +137,14 @@ class PhaseRecord:
             schema_version=value["schema_version"],
             touched=tuple(Touched.from_json(touched) for touched in value["touched"]),
         )
+
+    @classmethod
+    def readable(cls, value: Mapping[str, Any]) -> Self | None:
+        """The record as it was written; None for one that cannot be read, which counts as no record."""
+        try:
+            return cls.from_json(value)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return None
 
     def table(self, role: str) -> TableName | None:
         """Where the table or view of that role lies, such as `gaps` or `gaps_last_versions`."""

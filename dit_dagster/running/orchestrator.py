@@ -201,8 +201,8 @@ class Orchestrator:
         decided = self._decisions[node.fingerprint]
         known = decided.known_epoch if isinstance(decided, decision.Run) else -1
         events = self._workplace.registry.of_fingerprints(["committed"], [node.fingerprint])
-        records = [PhaseRecord.from_json(event.payload) for event in events]
-        newer = [record for record in records if record.epoch > known]
+        records = [PhaseRecord.readable(event.payload) for event in events]
+        newer = [record for record in records if record is not None and record.epoch > known]
         return newer[-1] if newer else None
 
     def _result_elsewhere(self, node: Node) -> PhaseOutcome | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from dit_dagster.errors import DitError, InfrastructureError, UnknownName
+from dit_dagster.errors import InfrastructureError, UnknownName
 from dit_dagster.model.experiment import CodeIdentity, Request, SourceIdentity
 from dit_dagster.model.identity import Commit, ExperimentId, Fingerprint, TableName, Tree
 from dit_dagster.model.outcome import Cancelled, Failed, PhaseOutcome, Ran, Reused
@@ -93,7 +93,9 @@ def prospect(request: Request, workplace: Workplace, *, run_id: str | None = Non
 def gather(plan: Plan, workplace: Workplace) -> Known:
     """The evidence for a plan: committed records, their tables as they are now, and predecessors."""
     events = workplace.registry.of_fingerprints(["committed"], list(plan.nodes))
-    records = {record.fingerprint: record for event in events if (record := _record(event)) is not None}
+    records = {
+        record.fingerprint: record for event in events if (record := PhaseRecord.readable(event.payload)) is not None
+    }
     tables = [table.name for record in records.values() for table in record.tables]
     facts = workplace.warehouse.facts(tables)
     states = {
@@ -111,18 +113,10 @@ def _predecessors(
         return {}
     found: dict[tuple[str, int], PhaseRecord] = {}
     for event in workplace.registry.of_pipeline("committed", plan.request.pipeline.name, _PREDECESSORS):
-        record = _record(event)
+        record = PhaseRecord.readable(event.payload)
         if record is not None:
             found.setdefault((record.mode, record.index), record)
     return found
-
-
-def _record(event: Event) -> PhaseRecord | None:
-    """A record as it was written; one that cannot be read counts as none."""
-    try:
-        return PhaseRecord.from_json(event.payload)
-    except (KeyError, TypeError, ValueError, DitError):
-        return None
 
 
 def open_run(prospect_: Prospect, workplace: Workplace, run_id: str) -> None:
@@ -292,7 +286,7 @@ def _decisions(
     plan: Plan, recorded: Mapping[str, Mapping[str, Any]], workplace: Workplace
 ) -> Mapping[Fingerprint, Decision]:
     events = workplace.registry.of_fingerprints(["committed"], list(plan.nodes))
-    records = {record.prefix: record for event in events if (record := _record(event)) is not None}
+    records = {record.prefix: record for event in events if (record := PhaseRecord.readable(event.payload)) is not None}
     decisions: dict[Fingerprint, Decision] = {}
     for name in plan.nodes:
         value = recorded[name]

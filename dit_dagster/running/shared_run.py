@@ -188,7 +188,8 @@ def _outcomes(
     """One outcome per phase. Modes that share one may tell it differently: the strongest counts."""
     told = [(Fingerprint(name), value) for payload in finished.values() for name, value in payload["outcomes"].items()]
     events = workplace.registry.of_fingerprints(["committed"], sorted({name for name, _ in told}))
-    records = {event.payload["prefix"]: PhaseRecord.from_json(event.payload) for event in events}
+    readable = [record for event in events if (record := PhaseRecord.readable(event.payload)) is not None]
+    records = {record.prefix: record for record in readable}
     merged: dict[Fingerprint, PhaseOutcome] = {}
     for name, value in told:
         outcome = _outcome(value, records)
@@ -223,11 +224,14 @@ def _outcome_json(outcome: PhaseOutcome) -> dict[str, Any]:
 
 
 def _outcome(value: Mapping[str, Any], records: Mapping[str, PhaseRecord]) -> PhaseOutcome:
+    record = records.get(value.get("prefix", ""))
     match value["outcome"]:
-        case "ran":
-            return Ran(record=records[value["prefix"]], seconds=value["seconds"])
-        case "reused":
-            return Reused(record=records[value["prefix"]], adopted=value["adopted"])
+        case "ran" if record is not None:
+            return Ran(record=record, seconds=value["seconds"])
+        case "reused" if record is not None:
+            return Reused(record=record, adopted=value["adopted"])
+        case "ran" | "reused":
+            return Failed(error="the record of its state cannot be read", log=None, seconds=0.0)
         case "failed":
             return Failed(error=value["error"], log=value["log"], seconds=value["seconds"])
         case "blocked":
