@@ -1,0 +1,321 @@
+"""Traps 15 to 20, 22 to 28 and 34 to 39, end to end: what is run, what is compared, what is said."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from dit_dagster.errors import BadSource, UnknownName, UsageError
+from dit_dagster_tests.scenarios.bench import (
+    A_DAY_LOST,
+    ALL_MODES,
+    APPENDING,
+    GOOD,
+    PROGRAM,
+    RANDOM,
+    Bench,
+    all_phases,
+    phases,
+    sql,
+)
+from dit_dagster_tests.scenarios.conftest import Finished
+
+FAILS_ON_SHORT_WINDOWS = PROGRAM.replace(
+    "sql = open", "if end[-2:] < '09' and start[-2:] > '01': sys.exit('short windows break')\nsql = open"
+)
+
+
+def test_every_mode_of_a_good_commit_is_identical(finished: Finished) -> None:
+    """Exit code 0, and a verdict for each mode but the reference."""
+    found = (finished.ran.exit_code, finished.ran.verdicts)
+
+    assert found == (0, dict.fromkeys(ALL_MODES[1:], "IDENTICAL")), finished.ran.json
+
+
+def test_each_distinct_phase_ran_once(finished: Finished) -> None:
+    """Sixteen phases of which fourteen are distinct; never more at a time than was asked for."""
+    expected = {"naive": 16, "planned": 14, "executed": 14, "reused": 0}
+
+    assert (finished.ran.json["invocations"], len(finished.bench.events("committed"))) == (expected, 14)
+    assert finished.ran.json["peak_parallel"] == 2
+
+
+def test_trap_18_runs_and_comparisons_come_from_one_plan(finished: Finished) -> None:
+    """Trap 18: every mode that ran is in the report, and in exactly one comparison per output."""
+    modes = [mode["mode"] for mode in finished.ran.json["modes"]]
+    compared = [(one["left"], one["right"]) for one in finished.ran.json["comparisons"]]
+
+    assert (modes, compared) == (list(ALL_MODES), [("bf", mode) for mode in ALL_MODES[1:]])
+
+
+def test_trap_20_a_warm_run_does_what_explain_says(finished: Finished) -> None:
+    """Trap 20: nothing is executed, every phase is the one that explain named, every verdict stands."""
+    expected = finished.bench.explain(*ALL_MODES)
+
+    again = finished.bench.run(*ALL_MODES)
+
+    assert phases(again.json) == phases(expected)
+    assert (again.executed, again.reused, again.verdicts) == (0, 14, finished.ran.verdicts)
+
+
+def test_trap_20_explain_and_run_agree_cold_and_after_a_change(bench: Bench) -> None:
+    """Trap 20: cold, and after one row of the source changed, the run does phase by phase what explain said."""
+    cold = bench.explain("bf", "repeat")
+    first = bench.run("bf", "repeat")
+    bench.query(f"UPDATE `{bench.source}.visits` SET vessel = 'v9' WHERE vessel = 'v4' AND DATE(seen) = '2024-01-03'")
+    changed = bench.explain("bf", "repeat")
+    second = bench.run("bf", "repeat")
+
+    assert (phases(first.json), phases(second.json)) == (phases(cold), phases(changed))
+    assert {reason for phase in all_phases(changed) for reason in phase["reasons"]} == {"source: visits changed"}
+    assert (second.executed, second.exit_code) == (2, 0)
+
+
+def test_trap_20_explain_writes_nothing(bench: Bench) -> None:
+    """Trap 20: what was only looked at leaves no table and no row."""
+    bench.explain("bf", "bfd")
+
+    assert (bench.tables(), bench.events("run_planned"), bench.events("source_days")) == ([], [], [])
+
+
+def test_trap_24_a_known_bad_commit_is_red_in_every_mode(bench: Bench) -> None:
+    """Trap 24: rows appended without a delete are doubled wherever a day is run twice; only the replica agrees."""
+    bench.commit(APPENDING, "appending")
+
+    ran = bench.run(*ALL_MODES, commit="appending")
+
+    expected = {**dict.fromkeys(ALL_MODES[1:], "DIFFERENT"), "repeat": "IDENTICAL"}
+    assert (ran.exit_code, ran.verdicts) == (1, expected)
+    assert ran.comparison("bfd")["explanation"]["multiplicity"] > 0
+
+
+def test_trap_28_what_varies_from_run_to_run_is_told_from_a_mode_difference(bench: Bench) -> None:
+    """Trap 28: the replica of the first mode differs, with its columns; that is not passed either."""
+    bench.commit(RANDOM, "random")
+
+    ran = bench.run("bf", "repeat", commit="random")
+
+    assert (ran.exit_code, ran.verdicts) == (1, {"repeat": "NON_DETERMINISTIC"})
+    assert [column["name"] for column in ran.comparison("repeat")["columns"]] == ["visits"]
+
+
+def test_trap_25_a_day_lost_in_every_mode_alike_is_incomplete(bench: Bench) -> None:
+    """Trap 25: all modes agree, and the output has no row for a day on which the source has some."""
+    bench.commit(A_DAY_LOST, "lost")
+
+    ran = bench.run("bf", "repeat", commit="lost")
+
+    assert (ran.exit_code, ran.verdicts) == (1, {"repeat": "INCOMPLETE"})
+    assert "first 2024-01-06" in ran.comparison("repeat")["reason"]
+
+
+def test_trap_19_a_failed_sibling_hides_nothing(bench: Bench) -> None:
+    """Trap 19: its pairs are SKIPPED with the reason, the others are judged, and the whole is not a pass."""
+    bench.commit(GOOD, "broken", program=FAILS_ON_SHORT_WINDOWS)
+
+    ran = bench.run("bf", "bfd", "repeat", commit="broken")
+
+    outcomes = {mode["mode"]: mode["outcome"] for mode in ran.json["modes"]}
+    assert (ran.exit_code, ran.verdicts) == (4, {"bfd": "SKIPPED", "repeat": "IDENTICAL"})
+    assert outcomes == {"bf": "ran", "bfd": "failed", "repeat": "ran"}
+    assert "short windows break" in ran.comparison("bfd")["reason"]
+
+
+def test_trap_35_a_failure_leaves_its_history_and_no_tables(bench: Bench) -> None:
+    """Trap 35: the run's row and the claim come before the work, the failure after it; half-done tables are gone."""
+    bench.commit(sql(more="SELECT 1 / 0;"), "breaking")
+
+    ran = bench.run("bf", commit="breaking")
+
+    kinds = [event.kind for event in bench.events_of(ran.json["run_id"])]
+    interesting = [kind for kind in kinds if kind in ("run_planned", "claimed", "failed", "verdict", "run_finished")]
+    assert interesting == ["run_planned", "claimed", "failed", "verdict", "run_finished"]
+    assert [name for name in bench.tables() if "__daily" in name] == []
+
+
+def test_a_run_goes_on_from_the_last_committed_phase(bench: Bench) -> None:
+    """After a failure only the failed phase and its descendants run."""
+    bench.query(f"CREATE TABLE `{bench.source}.gate` AS SELECT 0 AS open")
+    gated = sql(more=f"SELECT IF('{{start}}' = '2024-01-01', 1, 1 / open) FROM `{bench.source}.gate`;")
+    bench.commit(gated, "gated")
+
+    first = bench.run("bf", "bfd", commit="gated")
+    bench.query(f"UPDATE `{bench.source}.gate` SET open = 1 WHERE TRUE")
+    second = bench.run("bf", "bfd", commit="gated")
+
+    assert (first.exit_code, first.executed) == (4, 2)
+    assert (second.exit_code, second.executed, second.reused) == (0, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("modes", "error", "said"),
+    [
+        pytest.param(["bf", "bdf"], UnknownName, "unknown mode 'bdf' in --modes; visits has bf, bfd", id="mistyped"),
+        pytest.param(["bf", "bf"], UsageError, "mode 'bf' stands twice", id="twice"),
+        pytest.param(["bf", " bf "], UsageError, "mode 'bf' stands twice", id="twice in two spellings"),
+    ],
+)
+def test_trap_17_a_wrong_mode_is_rejected_before_anything_happens(
+    finished: Finished, modes: list[str], error: type[Exception], said: str
+) -> None:
+    """Trap 17: a mistyped or a repeated name stops the run; the registry has no row of it."""
+    before = len(finished.bench.events("run_planned"))
+
+    with pytest.raises(error, match=said):
+        finished.bench.run(*modes)
+
+    assert len(finished.bench.events("run_planned")) == before
+
+
+def test_trap_17_a_single_mode_is_not_compared(finished: Finished) -> None:
+    """Trap 17: zero comparisons are inconclusive, exit code 3."""
+    ran = finished.bench.run("bf")
+
+    assert (ran.exit_code, ran.verdicts) == (3, {"bf": "NOT_COMPARED"})
+    assert ran.comparison("bf")["reason"] == "only bf was run; add a mode to --modes"
+
+
+def test_trap_22_a_dirty_working_tree_is_not_what_runs(bench: Bench) -> None:
+    """Trap 22: the user's edits, staged or not, change neither the plan nor the result."""
+    before = bench.explain("bf", "repeat", commit="HEAD")
+    bench.repository.write({"job.sql": "SELECT 1 / 0", "job.py": "raise SystemExit('the working tree ran')"})
+    bench.repository.git("add", "job.sql")
+
+    ran = bench.run("bf", "repeat", commit="HEAD")
+
+    assert (ran.exit_code, phases(ran.json)) == (0, phases(before))
+
+
+def damaged_last_day(mutation: str) -> dict[str, Any]:
+    """A mode that runs the last day again on damaged input, and then on the true one."""
+    again = {"from": "end-1", "to": "end"}
+    return {"phases": [{"from": "start", "to": "end"}, {**again, "mutation": mutation}, again]}
+
+
+MUTATIONS = {
+    "touches_nothing": {"drop_rows": {"source": "visits", "where": "vessel = 'nobody'"}},
+    "touches_what_no_phase_reads": {"drop_rows": {"source": "visits", "where": "DATE(seen) < '2024-01-03'"}},
+    "writes_what_was_there": {
+        "set_values": {"source": "visits", "column": "vessel", "value": "v1", "where": "vessel = 'v1'"}
+    },
+    "reaches_no_output": {"shift_timestamps": {"source": "visits", "column": "seen", "seconds": 60}},
+    "leaves_a_mark": {"drop_rows": {"source": "visits", "where": "vessel = 'v2'"}},
+}
+UNTOUCHED = "the mutation touched no row that a mutated phase reads; choose other keys, days or rows"
+UNMARKED = "the damaged input changed nothing in this output: before the recovery it equals the reference already"
+
+
+def test_trap_23_a_mutation_that_could_not_show_anything_is_not_exercised(finished: Finished) -> None:
+    """Trap 23: rows untouched, unread, unchanged or without effect would pass, and prove nothing: exit code 3."""
+    modes = {name: damaged_last_day(name) for name in MUTATIONS}
+    finished.bench.declare(mutations=MUTATIONS, modes=modes)
+    try:
+        ran = finished.bench.run("bf", *modes)
+    finally:
+        finished.bench.declare()
+
+    told = {one["right"]: (one["verdict"], one["reason"]) for one in ran.json["comparisons"]}
+    assert ran.exit_code == 3
+    assert told == {
+        "touches_nothing": ("NOT_EXERCISED", UNTOUCHED),
+        "touches_what_no_phase_reads": ("NOT_EXERCISED", UNTOUCHED),
+        "writes_what_was_there": ("NOT_EXERCISED", UNTOUCHED),
+        "reaches_no_output": ("NOT_EXERCISED", UNMARKED),
+        "leaves_a_mark": ("IDENTICAL", ""),
+    }
+
+
+def test_trap_23_an_outage_that_no_phase_looks_back_to_is_not_exercised(finished: Finished) -> None:
+    """Trap 23: a pipeline that reads nothing before its window never sees that the days before were missing."""
+    finished.bench.declare(reads_back=None)
+    try:
+        ran = finished.bench.run("bf", "outage_recovery")
+    finally:
+        finished.bench.declare()
+
+    assert (ran.exit_code, ran.executed, ran.verdicts) == (3, 0, {"outage_recovery": "NOT_EXERCISED"})
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [
+        pytest.param(date(2023, 1, 1), date(2023, 2, 1), id="another year"),
+        pytest.param(date(2024, 1, 1), date(2024, 2, 1), id="a tail without rows"),
+    ],
+)
+def test_trap_26_a_window_without_source_rows_is_refused(finished: Finished, start: date, end: date) -> None:
+    """Trap 26: rows are counted per window before anything is spent; the registry has no row of the run."""
+    before = len(finished.bench.events("run_planned"))
+
+    with pytest.raises(BadSource, match=r"visits has no rows in \[.*; choose --start and --end where there is data"):
+        finished.bench.run("bf", "bfd", start=start, end=end)
+
+    assert len(finished.bench.events("run_planned")) == before
+
+
+def test_trap_26_an_empty_source_is_refused(bench: Bench) -> None:
+    """Trap 26: a source without a day column cannot be counted by window; without any row it is refused as well."""
+    bench.query(f"CREATE TABLE `{bench.source}.ports` (port STRING)")
+    bench.declare(sources={**bench.declaration["sources"], "ports": {"table": f"{bench.source}.ports"}})
+
+    with pytest.raises(BadSource, match=r"source 'ports': .* is empty"):
+        bench.run("bf", "repeat")
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        pytest.param({"table": "nowhere.visits"}, "there is no table .*nowhere.visits; load it", id="no such table"),
+        pytest.param({"table": "{source}.looks"}, "is a view, which cannot be pinned", id="a view"),
+    ],
+)
+def test_trap_29_a_source_that_cannot_be_pinned_is_refused(
+    finished: Finished, source: dict[str, Any], said: str
+) -> None:
+    """Trap 29: every mode reads the same pin, or nothing runs."""
+    bench = finished.bench
+    bench.query(f"CREATE OR REPLACE VIEW `{bench.source}.looks` AS SELECT * FROM `{bench.source}.visits`")
+    bench.declare(sources={"visits": {"table": source["table"].format(source=bench.source), "day": "seen"}})
+    try:
+        with pytest.raises(BadSource, match=said):
+            bench.run("bf", "repeat")
+    finally:
+        bench.declare()
+
+
+def test_trap_27_a_data_set_that_cannot_show_a_boundary_bug_is_warned_of(finished: Finished) -> None:
+    """Trap 27: no row reaches over a slice boundary, so the modes could hardly have differed."""
+    outputs = {"daily": {"keys": ["day", "vessel"], "day": "day", "span": {"start": "day", "end": "day"}}}
+    finished.bench.declare(outputs=outputs)
+    try:
+        ran = finished.bench.run("bf", "bfd")
+    finally:
+        finished.bench.declare()
+
+    [warning] = ran.comparison("bfd")["warnings"]
+    assert (ran.exit_code, ran.executed) == (0, 0)
+    assert "no row of daily spans a slice boundary" in warning
+
+
+def test_trap_39_two_commits_of_one_experiment_share_no_name(finished: Finished) -> None:
+    """Trap 39: what a run makes is found by experiment and commit, and no two phases write the same table."""
+    bench, commit = finished.bench, finished.ran.json["commit"]
+    made = [name for name in bench.tables() if name.endswith("__daily")]
+
+    assert len(made) == len(set(made)) >= 14
+    assert set(bench.tables(f"bench_{commit}_")) == set(bench.tables())
+
+
+def test_trap_37_a_reuse_is_recorded_as_a_consumer(finished: Finished) -> None:
+    """Trap 37: who reads a state can be told before it is dropped; a reuse never writes a result."""
+    committed = len(finished.bench.events("committed"))
+
+    again = finished.bench.run("bf", "repeat")
+
+    consumed = [event for event in finished.bench.events("reused") if event.run_id == again.json["run_id"]]
+    results = {event.payload["prefix"] for event in finished.bench.events("committed")}
+    assert len(consumed) == 2
+    assert {event.payload["prefix"] for event in consumed} <= results
+    assert len(finished.bench.events("committed")) == committed
