@@ -29,6 +29,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
+from dit_dagster.comparing.cause import cause_of
 from dit_dagster.comparing.counting import Input, cost_of, scan
 from dit_dagster.comparing.digests import DIGEST_VERSION, Digest
 from dit_dagster.comparing.explanation import Findings, read
@@ -203,6 +204,8 @@ def _explained(
     answer = warehouse.query(residue_statement(question, engine(warehouse.engine)))
     evidence = replace(evidence, method="residue", cost=evidence.cost + cost_of(answer))
     findings = read(answer.rows, left.layout, at_boundaries=bool(left.layout.span and boundaries))
+    cause = cause_of(findings.explanation, rows=(digests[0].rows, digests[1].rows))
+    findings = replace(findings, explanation=replace(findings.explanation, cause=cause))
     if _in_doubt(findings, left.layout):
         return Incomparable(evidence=evidence, reason=_several(findings, left.layout))
     return _concluded(findings, evidence)

@@ -1,0 +1,90 @@
+"""Each signature is told by its own trace, and nothing is claimed without one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dit_dagster.comparing.cause import UNEXPLAINED, cause_of
+from dit_dagster.model.verdict import ColumnDifference, Explanation, Sample
+
+
+def told(*pairs: tuple[str | None, str | None], **column: Any) -> Explanation:
+    """One column `v` that differs in these samples."""
+    nulls = sum(None in pair for pair in pairs)
+    facts = {"mismatches": len(pairs), "null_on_one_side": nulls, **column}
+    samples = tuple(Sample(key={"id": str(i)}, column="v", left=a, right=b) for i, (a, b) in enumerate(pairs))
+    return Explanation(
+        only_left=0,
+        only_right=0,
+        changed=len(pairs),
+        multiplicity=0,
+        columns=(ColumnDifference(name="v", **facts),),
+        samples=samples,
+    )
+
+
+HOUR = 3_600_000_000.0
+
+
+def constant(distance: float, *pairs: tuple[str, str], **column: Any) -> Explanation:
+    return told(*pairs, max_abs=distance, mean_abs=distance, **column)
+
+
+TRACES = {
+    "last-bit float noise": told(("0.3", "0.30000000000000004"), max_rel=2e-16),
+    "shift by +2 whole hours": constant(2 * HOUR, ("2020-01-01 01:00", "2020-01-01 03:00"), unit="microseconds"),
+    "shift by -1 days": constant(1.0, ("2020-01-02", "2020-01-01"), unit="days"),
+    "constant offset of +1": constant(1.0, ("1", "2"), ("5", "6"), max_rel=0.5),
+    "rounded to 2 decimals on the right": told(("1.234", "1.23"), ("2.718", "2.72"), max_abs=0.004, mean_abs=0.003),
+    "constant factor of 2": told(("1.5", "3.0"), ("2.5", "5.0"), max_abs=2.5, mean_abs=2.0),
+    "value to NULL": told(("a", None), ("b", None)),
+    "NULL to value": told((None, "a")),
+    "case only": told(("Ab", "aB")),
+    "spaces only": told(("a b", "a  b ")),
+    "normal form": told(("\u00e9", "e\u0301")),
+    "another order": told(('["a", "b"]', '["b", "a"]')),
+}
+
+
+@pytest.mark.parametrize(("phrase", "explanation"), TRACES.items(), ids=TRACES)
+def test_a_trace_is_named(phrase: str, explanation: Explanation) -> None:
+    """With the column that bears it."""
+    cause = cause_of(explanation, rows=(5, 5))
+
+    assert cause.startswith("v: ")
+    assert phrase in cause
+
+
+LARGE = (("9007199254740992", "9007199254740994"), ("1", "5"))
+
+
+@pytest.mark.parametrize(
+    "explanation",
+    [
+        pytest.param(told(("1", "2"), ("5", "9"), max_abs=4.0, mean_abs=2.5), id="numbers"),
+        pytest.param(told(*LARGE, max_abs=4.0, mean_abs=3.0, max_rel=1e-16), id="large integers"),
+        pytest.param(told(("a", "b")), id="texts"),
+        pytest.param(told(("a", None), ("b", "c")), id="some nulls"),
+    ],
+)
+def test_nothing_is_claimed_without_a_trace(explanation: Explanation) -> None:
+    """Better no cause than a wrong one."""
+    assert cause_of(explanation, rows=(5, 5)) == UNEXPLAINED
+
+
+@pytest.mark.parametrize(
+    ("counts", "phrase"),
+    [
+        ({"multiplicity": 3}, "3 copies too many of equal rows, right has more rows"),
+        ({"only_left": 2}, "2 rows lost on the right"),
+        ({"only_right": 2}, "2 rows more on the right"),
+        ({"only_left": 2, "at_boundary": 1.0}, "every difference reaches over a slice boundary"),
+    ],
+)
+def test_lost_and_doubled_rows_are_named(counts: dict[str, Any], phrase: str) -> None:
+    """By side, and by where they are."""
+    none = {"only_left": 0, "only_right": 0, "changed": 0, "multiplicity": 0}
+
+    assert phrase in cause_of(Explanation(**{**none, **counts}), rows=(5, 8))
