@@ -16,7 +16,7 @@ from sqlglot import exp
 
 from dit_dagster.comparing.counting import Input, day_of
 from dit_dagster.comparing.distance import near
-from dit_dagster.comparing.rows import Engine, derived, marked, row_text, unmarked, value_text
+from dit_dagster.comparing.rows import Engine, bucket, derived, marked, row_text, unmarked, value_text
 from dit_dagster.comparing.schema import Column
 from dit_dagster.comparing.sql import (
     Node,
@@ -46,18 +46,20 @@ from dit_dagster.ports import Statement
 
 LEFT, RIGHT = 1, -1
 SIDE = "__dit_side"
+MANY_ROWS = 1_000_000
 _SIDES = ("l", "r")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What a residue is asked. `expected` is a parsed predicate; `days` None means every day."""
+    """What a residue is asked. `expected` is a parsed predicate; `days` None means all; `rows` are those of both sides."""
 
     left: Input
     right: Input
     days: tuple[date | None, ...] | None
     boundaries: tuple[date, ...]
     expected: Node | None
+    rows: int = 0
 
     @property
     def reaching(self) -> tuple[Column, Column] | None:
@@ -68,7 +70,9 @@ class Question:
 def residue_statement(question: Question, spelling: Engine) -> Statement:
     """One statement: a chain of named steps, then the union of everything that is told about the pairs."""
     layout = question.left.layout
+    buckets = {"buckets": _buckets(question, spelling)} if _by_bucket(question, spelling) else {}
     steps = {
+        **buckets,
         "net": _net(question, spelling),
         "ranked": _ranked(question, spelling),
         "pairs": _pairs(question, spelling),
@@ -164,12 +168,38 @@ def _net(question: Question, spelling: Engine) -> exp.Select:
     """Rows that do not cancel: per row hash, the copies on the left less those on the right."""
     first, second = spelling.hashes(question.left.layout.columns, "t")
     hashed = _both(question, spelling).select(column(SIDE, "t"), named(first, "h1"), named(second, "h2"))
+    if _by_bucket(question, spelling):
+        unequal = exp.select(column("k")).from_(step("buckets", "u")).subquery()
+        hashed = hashed.where(exp.In(this=bucket(first.copy()), query=unequal))
     balance = call("SUM", column(SIDE))
     return (
         exp.select(column("h1"), column("h2"), named(balance, "net"), named(count(), "copies"))
         .from_(hashed.subquery("b"))
         .group_by(column("h1"), column("h2"))
         .having(exp.NEQ(this=balance.copy(), expression=number(0)))
+    )
+
+
+def _by_bucket(question: Question, spelling: Engine) -> bool:
+    return spelling.buckets_pay and question.rows > MANY_ROWS
+
+
+def _buckets(question: Question, spelling: Engine) -> exp.Select:
+    """Buckets of row hashes whose sums differ: only their rows need be grouped, which is what costs.
+
+    A bucket is overlooked with a chance of 2^-64.
+    """
+    first, _ = spelling.hashes(question.left.layout.columns, "t")
+    hashed = _both(question, spelling).select(column(SIDE, "t"), named(first, "h1"), named(bucket(first.copy()), "k"))
+    on_left = exp.EQ(this=column(SIDE), expression=number(LEFT))
+    left = call("SUM", choose(on_left, column("h1"), number(0)))
+    right = call("SUM", choose(on_left.copy(), number(0), column("h1")))
+    uneven = exp.NEQ(this=call("SUM", column(SIDE)), expression=number(0))
+    return (
+        exp.select(column("k"))
+        .from_(hashed.subquery("b"))
+        .group_by(column("k"))
+        .having(exp.or_(uneven, exp.NEQ(this=left, expression=right)))
     )
 
 
