@@ -10,8 +10,17 @@ from dit_dagster.model.pipeline import read_pipeline
 from dit_dagster.settings import Settings
 from dit_dagster.wiring import declarations
 
-
-_PRELOADED = ("dagster", "dit_dagster.definitions", "dit_dagster.adapters.bigquery", "dit_dagster.comparing.engine")
+_PRELOADED = (
+    "dagster",
+    "dit_dagster.definitions",
+    "dit_dagster.adapters.bigquery",
+    "dit_dagster.comparing.engine",
+    # What every process imports when it opens the instance: more than half of the start of a step. A module that is
+    # not there (another version of Dagster) is passed over.
+    "dagster._core.instance.factory",
+    "dagster._core.storage.sqlite_storage",
+    "dagster._cli",
+)
 
 
 def executor(settings: Settings) -> dg.ExecutorDefinition:

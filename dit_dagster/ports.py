@@ -131,6 +131,9 @@ class SourceControl(Protocol):
     def known(self) -> tuple[tuple[str, Commit], ...]:
         """Branches and tags with their commits, newest first."""
 
+    def subject(self, commit: Commit) -> str:
+        """The first line of the commit's message."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:

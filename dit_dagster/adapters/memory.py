@@ -189,6 +189,9 @@ class MemorySource:
     def known(self) -> tuple[tuple[str, Commit], ...]:
         return tuple(reversed(self._refs.items()))
 
+    def subject(self, commit: Commit) -> str:
+        return f"change {list(self._files).index(commit) + 1}"
+
 
 class MemoryEnvironments:
     """The Environments port where nothing needs to be installed. `built` lists what was asked for, each once."""

@@ -2,7 +2,7 @@
 
 # No `from __future__ import annotations`: Dagster reads the annotations of steps as objects.
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 
 import dagster as dg
@@ -10,7 +10,7 @@ from pydantic import Field
 
 from dit_dagster.api import Asked, make_request
 from dit_dagster.defs import metadata
-from dit_dagster.defs.resources import WORKBENCH, Workbench
+from dit_dagster.defs.resources import Workbench
 from dit_dagster.defs.steps import (
     announce,
     close_if_complete,
@@ -23,7 +23,7 @@ from dit_dagster.defs.steps import (
 from dit_dagster.defs.vocabulary import CACHE_TAG, RUN_METADATA, Vocabulary
 from dit_dagster.errors import UsageError
 from dit_dagster.model.experiment import Request
-from dit_dagster.model.identity import Fingerprint
+from dit_dagster.model.identity import Commit, Fingerprint
 from dit_dagster.model.outcome import PhaseOutcome, Ran, record_of
 from dit_dagster.model.state import PhaseRecord
 from dit_dagster.planning.plan import PlannedMode
@@ -35,6 +35,8 @@ from dit_dagster.running.workplace import Workplace
 from dit_dagster.settings import Settings
 
 _KIND = "bigquery"
+
+StepEvent = dg.MaterializeResult[None] | dg.AssetMaterialization | dg.AssetCheckEvaluation
 
 
 class PinConfig(dg.Config):
@@ -106,7 +108,11 @@ def pin_asset(words: Vocabulary) -> dg.AssetsDefinition:
             context.instance.add_dynamic_partitions(words.partitions, [commit])
             _observe_sources(words, context, ahead)
         return dg.MaterializeResult(
-            metadata={**metadata.of_plan(ahead), RUN_METADATA: context.run_id},
+            metadata={
+                **metadata.of_commit(place.code, commit),
+                **metadata.of_plan(ahead),
+                RUN_METADATA: context.run_id,
+            },
             data_version=dg.DataVersion(_input_version(ahead)),
         )
 
@@ -114,7 +120,7 @@ def pin_asset(words: Vocabulary) -> dg.AssetsDefinition:
 
 
 def _request(
-    words: Vocabulary, context: dg.AssetExecutionContext, config: PinConfig, commit: str, place: Workplace
+    words: Vocabulary, context: dg.AssetExecutionContext, config: PinConfig, commit: Commit, place: Workplace
 ) -> Request:
     """The modes are those whose steps are in this run, so that what is planned is what Dagster will start."""
     asked = Asked(
@@ -169,7 +175,7 @@ def mode_asset(words: Vocabulary, mode: str) -> dg.AssetsDefinition:
             deps=[words.pin],
             partitions_def=words.commits,
             group_name=words.name,
-            kinds={_KIND},
+            kinds={_KIND, mode},  # a node shows the last part of its key and its kinds: else all modes look alike
             description=f"{output} as mode {mode} leaves it" + (f": {purpose}." if purpose else "."),
         )
         for output in pipeline.outputs
@@ -179,31 +185,22 @@ def mode_asset(words: Vocabulary, mode: str) -> dg.AssetsDefinition:
         specs=specs,
         name=words.mode_op(mode),
         op_tags={"dit/step": "mode"},
-        required_resource_keys={WORKBENCH},
     )
-    def run_mode(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[None]]:
-        workbench: Workbench = getattr(context.resources, WORKBENCH)
-        with workbench.workplace(pipeline) as place:
+    def run_mode(context: dg.AssetExecutionContext, dit: Workbench) -> Iterator[StepEvent]:
+        with dit.workplace(pipeline) as place:
             ahead = joined(words, context, place)
-            outcomes = _execute(words, context, place, ahead, mode)
+            watch = announce(context)
+            (outcomes, _), interruption = interruptible(
+                lambda stop: execute(ahead, place, context.run_id, modes=(mode,), stop=stop, watch=watch)
+            )
+            # However it ended: it is in the registry before anything is raised.
+            record_mode(ahead, place, context.run_id, mode, outcomes)
+            yield from close_if_complete(words, context, place, ahead, interrupted=interruption is not None)
+            if interruption is not None:
+                raise interruption
             yield from _materialised(words, context, place, ahead, ahead.plan.mode(mode), outcomes)
 
     return run_mode
-
-
-def _execute(
-    words: Vocabulary, context: dg.AssetExecutionContext, place: Workplace, ahead: Prospect, mode: str
-) -> dict[Fingerprint, PhaseOutcome]:
-    """Run the mode's phases. However it ends, what became of them is in the registry before anything is raised."""
-    watch = announce(context)
-    (outcomes, _), interruption = interruptible(
-        lambda stop: execute(ahead, place, context.run_id, modes=(mode,), stop=stop, watch=watch)
-    )
-    record_mode(ahead, place, context.run_id, mode, outcomes)
-    close_if_complete(words, context, place, ahead, interrupted=interruption is not None)
-    if interruption is not None:
-        raise interruption
-    return dict(outcomes)
 
 
 def _materialised(
@@ -212,8 +209,8 @@ def _materialised(
     place: Workplace,
     ahead: Prospect,
     mode: PlannedMode,
-    outcomes: dict[Fingerprint, PhaseOutcome],
-) -> Iterator[dg.MaterializeResult[None]]:
+    outcomes: Mapping[Fingerprint, PhaseOutcome],
+) -> Iterator[StepEvent]:
     """A materialisation per output, and one on the board; or the failure."""
     record = record_of(outcomes[mode.leaf])
     logs = place.logs / context.run_id
@@ -222,18 +219,19 @@ def _materialised(
             description=f"mode {mode.name}: {why_no_state(mode, outcomes)}",
             metadata=metadata.of_mode(ahead, mode, outcomes, logs),
         )
-    shown = metadata.of_mode(ahead, mode, outcomes, logs)
+    shown = {
+        **metadata.of_commit(place.code, ahead.plan.request.commit),
+        **metadata.of_mode(ahead, mode, outcomes, logs),
+    }
     mine = {name: outcomes[name] for name in mode.path}
     tags = {CACHE_TAG: "miss" if any(isinstance(one, Ran) for one in mine.values()) else "hit"}
     for output in words.pipeline.outputs:
         described = {**shown, **_table_metadata(words, place, record, output), RUN_METADATA: context.run_id}
-        context.log_event(
-            dg.AssetMaterialization(
-                words.board(output),
-                partition=words.cell(context.partition_key, mode.name),
-                metadata=described,
-                tags=tags,
-            )
+        yield dg.AssetMaterialization(
+            words.board(output),
+            partition=words.cell(context.partition_key, mode.name),
+            metadata=described,
+            tags=tags,
         )
         yield dg.MaterializeResult(
             asset_key=words.output(mode.name, output),

@@ -12,13 +12,15 @@ from collections.abc import Iterator, Mapping, Sequence
 import dagster as dg
 
 from dit_dagster.defs.evaluations import CheckOutcome, outcomes
-from dit_dagster.defs.resources import WORKBENCH, Workbench
+from dit_dagster.defs.resources import Workbench
 from dit_dagster.defs.steps import close_if_complete, joined
 from dit_dagster.defs.vocabulary import CheckedPair, Vocabulary
 from dit_dagster.planning.plan import NoPair, Pair, Plan
 from dit_dagster.running.run import Prospect, judge
 from dit_dagster.running.shared_run import progress, rows_touched
 from dit_dagster.running.workplace import Workplace
+
+CheckEvent = dg.AssetCheckResult | dg.AssetCheckEvaluation | dg.AssetMaterialization
 
 
 def mode_checks(words: Vocabulary, mode: str) -> dg.AssetChecksDefinition:
@@ -30,15 +32,13 @@ def mode_checks(words: Vocabulary, mode: str) -> dg.AssetChecksDefinition:
         specs=[spec for pair in pairs for spec in _specs(words, pair)],
         can_subset=True,
         op_tags={"dit/step": "checks"},
-        required_resource_keys={WORKBENCH},
     )
-    def judge_mode(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        workbench: Workbench = getattr(context.resources, WORKBENCH)
+    def judge_mode(context: dg.AssetCheckExecutionContext, dit: Workbench) -> Iterator[CheckEvent]:
         wanted = context.op_execution_context.selected_asset_check_keys
-        with workbench.workplace(words.pipeline) as place:
+        with dit.workplace(words.pipeline) as place:
             ahead = joined(words, context, place)
             found = _judged(words, context, place, ahead, mode)
-            close_if_complete(words, context, place, ahead)
+            yield from close_if_complete(words, context, place, ahead)
         told = {
             dg.AssetCheckKey(words.output(mode, output), one.check): one
             for output, results in found.items()

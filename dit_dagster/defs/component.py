@@ -10,7 +10,7 @@ from pydantic import BaseModel, RootModel, model_validator
 from dit_dagster.defs.assets import external_assets, mode_asset, pin_asset
 from dit_dagster.defs.checks import mode_checks
 from dit_dagster.defs.jobs import jobs
-from dit_dagster.defs.resources import WORKBENCH, workbench
+from dit_dagster.defs.resources import WORKBENCH, Workbench, workbench
 from dit_dagster.defs.sensors import commits_sensor, elsewhere_sensor
 from dit_dagster.defs.vocabulary import Vocabulary
 from dit_dagster.model.pipeline import Pipeline
@@ -57,16 +57,20 @@ class MultiModePipeline(dg.Component):
         return cls(Pipeline.model_validate(attributes.root if isinstance(attributes, Attributes) else {}))
 
     def build_defs(self, context: dg.ComponentLoadContext | None = None) -> dg.Definitions:  # noqa: ARG002
-        """The pipeline's assets, checks, jobs and sensors. Touches neither git nor the warehouse."""
-        words = Vocabulary(self.pipeline)
-        modes = tuple(self.pipeline.available_modes)
-        return dg.Definitions(
-            assets=[*external_assets(words), pin_asset(words), *(mode_asset(words, mode) for mode in modes)],
-            asset_checks=[mode_checks(words, mode) for mode in modes if words.checked(mode)],
-            jobs=jobs(words),
-            sensors=[commits_sensor(words), elsewhere_sensor(words)],
-            resources={WORKBENCH: workbench()},
-        )
+        return pipeline_definitions(self.pipeline, workbench())
+
+
+def pipeline_definitions(pipeline: Pipeline, bench: Workbench) -> dg.Definitions:
+    """A pipeline's assets, checks, jobs and sensors. Making them touches neither git nor the warehouse."""
+    words = Vocabulary(pipeline)
+    modes = tuple(pipeline.available_modes)
+    return dg.Definitions(
+        assets=[*external_assets(words), pin_asset(words), *(mode_asset(words, mode) for mode in modes)],
+        asset_checks=[mode_checks(words, mode) for mode in modes if words.checked(mode)],
+        jobs=jobs(words),
+        sensors=[commits_sensor(words), elsewhere_sensor(words)],
+        resources={WORKBENCH: bench},
+    )
 
 
 def _accept_yaml_dates(schema: Any) -> None:

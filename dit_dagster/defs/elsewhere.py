@@ -90,7 +90,7 @@ def reported(words: Vocabulary, run: FinishedRun) -> Iterator[dg.AssetMaterializ
 def _mode(words: Vocabulary, run: FinishedRun, mode: Mapping[str, Any]) -> Iterator[dg.AssetMaterialization]:
     phases: Sequence[Mapping[str, Any]] = mode["phases"]
     shown: metadata.Metadata = {
-        "seconds": dg.MetadataValue.float(round(sum(phase.get("seconds", 0.0) for phase in phases), 3)),
+        "seconds": dg.MetadataValue.float(float(round(sum(phase.get("seconds", 0.0) for phase in phases), 3))),
         "phases_executed": dg.MetadataValue.int(sum(phase.get("outcome") == "ran" for phase in phases)),
         "fingerprint": dg.MetadataValue.text(phases[-1]["fingerprint"]),
         RUN_METADATA: dg.MetadataValue.text(run.run_id),

@@ -8,10 +8,11 @@ from typing import Any
 
 import dagster as dg
 
+from dit_dagster.model.identity import Commit
 from dit_dagster.model.outcome import Failed, PhaseOutcome, Ran, outcome_name
 from dit_dagster.planning.decision import Decision, Run
 from dit_dagster.planning.plan import PlannedMode
-from dit_dagster.ports import TableFacts
+from dit_dagster.ports import SourceControl, TableFacts
 from dit_dagster.running.run import Prospect
 
 Metadata = dict[str, dg.MetadataValue]
@@ -73,13 +74,16 @@ def _sample(sample: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "key": ", ".join(f"{name}={_value(value)}" for name, value in sample["key"].items()),
         "column": sample["column"] or "(whole row)",
-        "left": _value(sample["left"]),
-        "right": _value(sample["right"]),
+        "left": _value(sample["left"], sample["column"]),
+        "right": _value(sample["right"], sample["column"]),
     }
 
 
-def _value(value: str | None) -> str:
-    return "NULL" if value is None else value
+def _value(value: str | None, column: str | None = "") -> str:
+    """NULL is a value; a side that has no such row has none."""
+    if value is None:
+        return "(no row)" if column is None else "NULL"
+    return value
 
 
 def _declared(policy: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,7 +96,7 @@ def of_mode(prospect: Prospect, mode: PlannedMode, outcomes: Mapping[Any, PhaseO
     mine = [outcomes[name] for name in mode.path if name in outcomes]
     executed = [one for one in mine if isinstance(one, Ran)]
     return {
-        "seconds": dg.MetadataValue.float(round(sum(one.seconds for one in executed), 3)),
+        "seconds": dg.MetadataValue.float(float(round(sum(one.seconds for one in executed), 3))),
         "phases_executed": dg.MetadataValue.int(len(executed)),
         "phases_reused": dg.MetadataValue.int(len(mine) - len(executed)),
         "phases": dg.MetadataValue.table(
@@ -136,6 +140,15 @@ def of_table(facts: TableFacts, rows: int | None) -> Metadata:
     }
 
 
+def of_commit(code: SourceControl, commit: Commit) -> Metadata:
+    """What a reader knows a commit by."""
+    refs = [ref for ref, known in code.known() if known == commit]
+    return {
+        "subject": dg.MetadataValue.text(code.subject(commit)),
+        **({"refs": dg.MetadataValue.text(", ".join(refs))} if refs else {}),
+    }
+
+
 def of_plan(prospect: Prospect) -> Metadata:
     """What a pin shows: the request, the sources as they were found, how much there is to do."""
     plan = prospect.plan
@@ -176,7 +189,7 @@ def of_report(report: Mapping[str, Any]) -> Metadata:
         "verdicts": dg.MetadataValue.table(
             [dg.TableRecord(row) for row in matrix], schema=_schema(("output", "pair", "verdict", "rows", "reason"))
         ),
-        "seconds": dg.MetadataValue.float(report["seconds"]),
+        "seconds": dg.MetadataValue.float(float(report["seconds"])),
         "peak_parallel": dg.MetadataValue.int(report["peak_parallel"]),
     }
     counts = {f"phases_{name}": count for name, count in report["invocations"].items()}
@@ -188,7 +201,7 @@ def _rows(rows: Sequence[Mapping[str, Any]]) -> dg.MetadataValue | None:
 
 
 def _list(lines: Sequence[str]) -> dg.MetadataValue | None:
-    return dg.MetadataValue.md("\n".join(f"- {line}" for line in lines)) if lines else None
+    return dg.MetadataValue.text("; ".join(lines)) if lines else None
 
 
 def _schema(columns: Sequence[str]) -> dg.TableSchema:

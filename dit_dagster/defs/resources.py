@@ -15,7 +15,7 @@ from dit_dagster.running.workplace import Workplace
 from dit_dagster.settings import Settings
 
 WORKBENCH = "dit"
-"""The resource's key."""
+"""The resource's key, and the name of the parameter by which steps and sensors ask for it."""
 
 
 class Workbench(dg.ConfigurableResource):  # type: ignore[type-arg]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import dagster as dg
 
 from dit_dagster.defs.elsewhere import Elsewhere, read_elsewhere, reported
-from dit_dagster.defs.resources import WORKBENCH, Workbench
+from dit_dagster.defs.resources import Workbench
 from dit_dagster.defs.vocabulary import Vocabulary
 
 COMMITS_PER_TICK = 5
@@ -24,12 +24,10 @@ def commits_sensor(words: Vocabulary) -> dg.SensorDefinition:
         job_name=words.job,
         minimum_interval_seconds=COMMITS_SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,
-        required_resource_keys={WORKBENCH},
         description=f"Runs {words.job} for new commits on the branches and tags of {words.name}'s repository.",
     )
-    def commits(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        workbench: Workbench = getattr(context.resources, WORKBENCH)
-        known = {ref: str(commit) for ref, commit in workbench.source_control(words.pipeline).known()}
+    def commits(context: dg.SensorEvaluationContext, dit: Workbench) -> dg.SensorResult:
+        known = {ref: str(commit) for ref, commit in dit.source_control(words.pipeline).known()}
         return commits_tick(words, known, context.cursor)
 
     return commits
@@ -67,13 +65,11 @@ def elsewhere_sensor(words: Vocabulary) -> dg.SensorDefinition:
         name=f"{words.name}_elsewhere",
         minimum_interval_seconds=ELSEWHERE_SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,
-        required_resource_keys={WORKBENCH},
         description=f"Reports runs of {words.name} outside this instance: materialisations and check results.",
     )
-    def elsewhere(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        workbench: Workbench = getattr(context.resources, WORKBENCH)
+    def elsewhere(context: dg.SensorEvaluationContext, dit: Workbench) -> dg.SensorResult:
         before = Elsewhere.read(context.cursor)
-        with workbench.registry() as registry:
+        with dit.registry() as registry:
             runs, after = read_elsewhere(registry, words.name, before)
         foreign = [run for run in runs if not context.instance.has_run(run.run_id)]
         if not foreign:

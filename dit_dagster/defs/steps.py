@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -23,6 +23,7 @@ from dit_dagster.running.shared_run import join_run, report_if_complete
 from dit_dagster.running.workplace import Note, Watch, Workplace
 
 T = TypeVar("T")
+_WAIT_SECONDS = 0.2
 StepContext = dg.AssetExecutionContext | dg.AssetCheckExecutionContext
 
 
@@ -84,12 +85,12 @@ def interruptible(work: Callable[[Stop], T]) -> tuple[T, BaseException | None]:
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="dit") as pool:
         future = pool.submit(work, stop)
         try:
-            return future.result(), None
-        except BaseException as interruption:
-            if future.done():
-                raise
+            while not future.done():  # in short waits: a signal does not wake every wait
+                wait([future], timeout=_WAIT_SECONDS)
+        except BaseException as interruption:  # noqa: BLE001  # the caller raises it
             stop.ask(signal.SIGTERM)
             return future.result(), interruption
+        return future.result(), None
 
 
 def announce(context: StepContext) -> Watch:
@@ -109,8 +110,11 @@ def announce(context: StepContext) -> Watch:
 
 def close_if_complete(
     words: Vocabulary, context: StepContext, place: Workplace, ahead: Prospect, *, interrupted: bool = False
-) -> None:
-    """Close the run if this step is the last one, with the report as an asset and a line on every check not started."""
+) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
+    """Close the run if this step is the last one. Yields the report, and a result for every check not started.
+
+    They are for the step to yield: what it only logs is lost when it fails afterwards.
+    """
     steps = planned_steps(context)
     checked = frozenset(
         (pair.output, pair.reference, pair.mode)
@@ -118,15 +122,18 @@ def close_if_complete(
         if words.checks_op(pair.mode) in steps
     )
     stopped_by = signal.SIGTERM if interrupted else None
-    complete = report_if_complete(ahead, place, context.run.run_id, checked=checked, signal=stopped_by)
+    run_id, commit = context.run.run_id, ahead.plan.request.commit
+    complete = report_if_complete(ahead, place, run_id, checked=checked, signal=stopped_by)
     if complete is None:
         return
     report, news = complete
     described = report_json(report)
-    close_run(words.name, context.run.run_id, place, described)
-    commit = ahead.plan.request.commit
-    shown = {**metadata.of_report(described), RUN_METADATA: dg.MetadataValue.text(context.run.run_id)}
-    context.op_execution_context.log_event(dg.AssetMaterialization(words.report, partition=commit, metadata=shown))
+    close_run(words.name, run_id, place, described)
+    shown = {
+        **metadata.of_commit(place.code, commit),
+        **metadata.of_report(described),
+        RUN_METADATA: dg.MetadataValue.text(run_id),
+    }
+    yield dg.AssetMaterialization(words.report, partition=commit, metadata=shown)
     for comparison in news:
-        for one in evaluation(words, comparison.json, commit):
-            context.op_execution_context.log_event(one)  # type: ignore[arg-type]  # it takes them; its annotation is narrower
+        yield from evaluation(words, comparison.json, commit)

@@ -1,0 +1,197 @@
+"""A job of the small pipeline, from the pin to the report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import dagster as dg
+import pytest
+
+from dit_dagster.defs.vocabulary import CACHE_TAG
+from dit_dagster.model.identity import Commit
+from dit_dagster_tests.defs.conftest import Bench
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """A commit, and the run of its job."""
+
+    commit: Commit
+    result: dg.ExecuteInProcessResult
+
+
+@pytest.fixture(scope="module")
+def good(bench: Bench) -> Done:
+    commit = bench.commit("good")
+    return Done(commit=commit, result=bench.run(commit))
+
+
+def test_a_good_commit_passes_every_check(bench: Bench, good: Done) -> None:
+    """One run: the pin, three modes, their checks, all green."""
+    assert good.result.success
+    assert {name: one.passed for name, one in bench.evaluations(good.result).items()} == {
+        "bfd/daily/equals_bf": True,
+        "bftruncate/daily/equals_bf": True,
+    }
+
+
+def test_a_bad_commit_is_recorded_as_failed_and_fails_the_run(bench: Bench) -> None:
+    """The result first, then the failure: without the first the page shows nothing, without the second CI is green."""
+    result = bench.run(bench.commit("appends"))
+
+    found = bench.evaluations(result)
+    assert not result.success
+    assert {name: (one.passed, one.severity) for name, one in found.items()} == {
+        "bfd/daily/equals_bf": (False, dg.AssetCheckSeverity.ERROR),
+        "bftruncate/daily/equals_bf": (False, dg.AssetCheckSeverity.ERROR),
+    }
+    assert found["bftruncate/daily/equals_bf"].metadata["verdict"].value == "DIFFERENT"
+    assert found["bftruncate/daily/equals_bf"].metadata["multiplicity"].value == 12  # 4 days too many of 3 vessels
+
+
+def test_an_unknown_commit_fails_before_any_step_does_work(bench: Bench) -> None:
+    """Dagster takes any text as a partition of a dynamic definition; the pin does not."""
+    before = len(bench.registry._events)
+
+    results = [bench.run(partition) for partition in ("0" * 40, "main", "0" * 39 + "|")]
+
+    assert [result.success for result in results] == [False, False, False]
+    assert len(bench.registry._events) == before
+    assert "0" * 40 not in bench.instance.get_dynamic_partitions(bench.words.partitions)
+    assert not any(event.is_step_success for result in results for event in result.all_events)
+
+
+def test_the_refusal_names_the_remedy(bench: Bench) -> None:
+    """One line, as `dit` says it."""
+    [failure] = [event for event in bench.run("main").all_events if event.is_step_failure]
+
+    assert "is not a full commit id; give all 40 hex digits" in str(failure.event_specific_data)
+
+
+def test_a_failed_mode_leaves_the_others_and_the_report(bench: Bench) -> None:
+    """bf comes to its state; the pairs of the failed modes are SKIPPED, which is no pass."""
+    commit = bench.commit("crashes-on-dailies")
+    result = bench.run(commit)
+
+    [report] = [event.payload for event in bench.events("run_finished") if event.payload["commit"] == commit]
+    assert not result.success
+    assert result.asset_materializations_for_node(bench.words.mode_op("bf"))
+    assert {one["right"]: one["verdict"] for one in report["comparisons"]} == {
+        "bfd": "SKIPPED",
+        "bftruncate": "SKIPPED",
+    }
+    assert {mode["mode"]: mode["outcome"] for mode in report["modes"]} == {
+        "bf": "ran",
+        "bfd": "failed",
+        "bftruncate": "failed",
+    }
+    assert report["outcome"] == "error"
+    assert {name: one.severity for name, one in bench.evaluations(result).items()} == {
+        "bfd/daily/equals_bf": dg.AssetCheckSeverity.WARN,
+        "bftruncate/daily/equals_bf": dg.AssetCheckSeverity.WARN,
+    }
+
+
+def test_a_shared_phase_is_executed_once(bench: Bench, good: Done) -> None:
+    """bf is the first phase of bftruncate, though another step runs it."""
+    [report] = [event.payload for event in bench.events("run_finished") if event.run_id == good.result.run_id]
+
+    assert report["invocations"] == {"naive": 7, "planned": 6, "executed": 6, "reused": 0}
+    assert report["outcome"] == "pass"
+
+
+def test_the_board_has_a_cell_per_commit_and_mode(bench: Bench, good: Done) -> None:
+    """An external asset that every mode's step writes to."""
+    cells = bench.instance.get_materialized_partitions(bench.words.board("daily"))
+
+    assert {f"{good.commit}|{mode}" for mode in ("bf", "bfd", "bftruncate")} <= cells
+
+
+def test_the_pin_observes_the_sources(bench: Bench, good: Done) -> None:
+    """Their data version is what they held, so that Dagster sees when it changed."""
+    source = bench.words.source("trips")
+    observed = bench.instance.fetch_observations(dg.AssetRecordsFilter(asset_key=source), limit=1).records
+
+    assert observed[0].asset_observation is not None
+    assert observed[0].asset_observation.tags["dagster/data_version"]
+
+
+def test_a_reuse_is_still_a_materialisation(bench: Bench, good: Done) -> None:
+    """Skipping it would skip the checks in silence. The data version is the same, the tag says that nothing ran."""
+    again = bench.run(good.commit)
+
+    key = bench.words.output("bfd", "daily")
+    tags = [_materialised(result, key).tags or {} for result in (good.result, again)]
+    assert [one[CACHE_TAG] for one in tags] == ["miss", "hit"]
+    assert tags[0]["dagster/data_version"] == tags[1]["dagster/data_version"]
+    assert len(bench.evaluations(again)) == 2
+
+
+def test_a_check_alone_judges_the_latest_pin(bench: Bench, good: Done) -> None:
+    """After a run it can be repeated by itself."""
+    result = _check_alone(bench, good.commit)
+
+    assert [one.passed for one in result.get_asset_check_evaluations()] == [True]
+
+
+def test_a_check_without_a_pin_does_not_pass(bench: Bench) -> None:
+    """Launched alone for a commit that was never run, it has nothing to judge."""
+    result = _check_alone(bench, bench.commit("good but never run"))
+
+    assert not result.success
+    assert not any(one.passed for one in result.get_asset_check_evaluations())
+
+
+def test_steps_without_a_pin_go_on_from_the_latest_one(bench: Bench) -> None:
+    """As a re-execution from failure does: what had come to a state is not run again, and all is judged."""
+    commit = bench.commit("crashes-for-a-while")
+    failed = bench.run(commit)
+    bench.mended.add("crashes-for-a-while")
+
+    result = bench.run(commit, assets=[bench.words.output(mode, "daily") for mode in ("bfd", "bftruncate")])
+
+    [report] = [event.payload for event in bench.events("run_finished") if event.run_id == result.run_id]
+    assert (failed.success, result.success) == (False, True)
+    assert [one["verdict"] for one in report["comparisons"]] == ["IDENTICAL", "IDENTICAL"]
+    assert report["outcome"] == "pass"
+
+
+def test_one_mode_alone_is_not_compared(bench: Bench) -> None:
+    """Zero comparisons are not a pass."""
+    words = bench.words
+    result = bench.run(bench.commit("good alone"), assets=[words.pin, words.output("bfd", "daily")])
+
+    found = bench.evaluations(result)
+    assert not result.success
+    assert {name: one.metadata["verdict"].value for name, one in found.items()} == {
+        "bfd/daily/equals_bf": "NOT_COMPARED"
+    }
+
+
+def test_a_mode_with_mutations_says_whether_it_exercised_anything(bench: Bench) -> None:
+    """The job of every mode: `exercised` beside `equals_bf`, `deterministic` on the replica."""
+    result = bench.run(bench.commit("good in all modes"), job=bench.words.job_of_all_modes)
+
+    assert {name: one.passed for name, one in bench.evaluations(result).items()} == {
+        "bfd/daily/equals_bf": True,
+        "bftruncate/daily/equals_bf": True,
+        "mutate_recover/daily/equals_bf": True,
+        "mutate_recover/daily/exercised": True,
+        "repeat/daily/deterministic": True,
+    }
+    assert result.success
+
+
+def _check_alone(bench: Bench, commit: str) -> dg.ExecuteInProcessResult:
+    key = dg.AssetCheckKey(bench.words.output("bfd", "daily"), "equals_bf")
+    job = dg.define_asset_job("alone", selection=dg.AssetSelection.checks(key), partitions_def=bench.words.commits)
+    return (
+        dg.Definitions.merge(bench.definitions, dg.Definitions(jobs=[job]))
+        .resolve_job_def("alone")
+        .execute_in_process(instance=bench.instance, tags={"dagster/partition": commit}, raise_on_error=False)
+    )
+
+
+def _materialised(result: dg.ExecuteInProcessResult, key: dg.AssetKey) -> dg.AssetMaterialization:
+    found = [event.step_materialization_data.materialization for event in result.get_asset_materialization_events()]
+    return next(one for one in found if one.asset_key == key)
