@@ -15,6 +15,7 @@
     |   |   |-- AlreadyExists    an atomic creation lost the race
     |   |   |-- NotFound         a table or dataset is not there
     |   |   `-- Unreachable      no answer at all
+    |   |-- LocalCloudError      the local cloud could not be started or stopped (defined beside it)
     |   `-- StateInvalid         a state holds something that cannot be kept
     `-- Interrupted              the run was asked to stop                                       exit 130, 143
 

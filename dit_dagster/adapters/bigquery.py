@@ -24,6 +24,8 @@ from dit_dagster.model.identity import DatasetName, TableName
 from dit_dagster.ports import Answer, Field, Scalar, Statement, TableFacts
 
 _PARALLEL_LOOKUPS = 8
+# On the datasets that we make: the stand-in keeps no past of what no one reads at another time.
+_GENERATED = {"dit": "generated", "time_travel": "none"}
 # How long a request is repeated while there is no answer. A stand-in on this machine answers at once or is gone.
 _PATIENCE = {"bigquery": 120.0, "local": 10.0}
 _KINDS = {"TABLE": "TABLE", "VIEW": "VIEW", "SNAPSHOT": "SNAPSHOT", "CLONE": "TABLE"}
@@ -133,6 +135,7 @@ class BigQueryWarehouse:
 
     def ensure_dataset(self, dataset: DatasetName) -> None:
         resource = bigquery.Dataset(f"{dataset.project}.{dataset.dataset}")
+        resource.labels = _GENERATED
         if self._client.location:
             resource.location = self._client.location
         with _translated(str(dataset)):

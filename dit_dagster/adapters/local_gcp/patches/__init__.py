@@ -23,6 +23,7 @@ from dit_dagster.adapters.local_gcp.patches import (
     modification,
     numeric,
     offline,
+    parsing,
     query_results,
     responsiveness,
     sessions,
@@ -36,6 +37,7 @@ from dit_dagster.adapters.local_gcp.patches import (
 
 PATCHES: tuple[Patch, ...] = (
     offline.PATCH,
+    parsing.PATCH,
     connections.PATCH,
     responsiveness.PATCH,
     table_resources.PATCH,

@@ -4,6 +4,8 @@ BigQuery: reads the table as it was.
 Emulator: keeps a copy after each DML statement; a table that was only created or replaced has none, and then the
 present rows are returned for any time asked.
 Here: the present rows are returned for times since the last change; for an earlier time without a copy it is an error.
+A dataset with the label `time_travel: none` keeps no copies: a copy of a large table after each small write would cost
+more than all else, and the tables that this project generates are never read at another time.
 """
 
 from __future__ import annotations
@@ -15,10 +17,11 @@ from dit_dagster.adapters.local_gcp.emulation.patch import Patch, wrap
 
 
 def apply() -> None:
-    """Check the time against the table's last change."""
+    """Check the time against the table's last change; copy only where somebody may ask."""
     from bqemulator.versioning.snapshots import SnapshotManager
 
     wrap(SnapshotManager, "resolve_time_travel", _checked)
+    wrap(SnapshotManager, "capture", _where_asked_for)
 
 
 PATCH = Patch(name="time_travel", apply=apply)
@@ -44,3 +47,13 @@ def _checked(original: Any) -> Any:
         return found
 
     return resolve
+
+
+def _where_asked_for(original: Any) -> Any:
+    def capture(snapshots: Any, project: str, dataset: str, table: str, *, kind: str = "AUTO") -> Any:
+        record = snapshots._catalog.get_dataset(project, dataset)
+        if kind == "AUTO" and record is not None and record.labels.get("time_travel") == "none":
+            return None
+        return original(snapshots, project, dataset, table, kind=kind)
+
+    return capture

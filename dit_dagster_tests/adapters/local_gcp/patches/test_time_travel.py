@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from google.cloud import bigquery
+
 from dit_dagster_tests.adapters.local_gcp.conftest import Emulator
 
 
@@ -33,3 +35,18 @@ def test_the_time_since_the_last_change_is_now(emulator: Emulator) -> None:
         )
 
     assert probe() == ([(1,), (2,)], 3)
+
+
+def test_a_dataset_that_asks_for_none_keeps_no_copies(emulator: Emulator) -> None:
+    """Then a time before the last change is an error, where the others answer."""
+    brief = bigquery.Dataset(f"{emulator.client.project}.brief")
+    brief.labels = {"time_travel": "none"}
+    emulator.client.create_dataset(brief)
+    emulator.run("CREATE TABLE brief.t (x INT64)")
+    emulator.run("INSERT INTO brief.t (x) VALUES (1)")
+    then = moment(emulator)
+    emulator.run("INSERT INTO brief.t (x) VALUES (2)")
+
+    outcome = emulator.outcome(lambda: emulator.run(f"SELECT x FROM brief.t FOR SYSTEM_TIME AS OF {then}"))
+    emulator.client.delete_dataset("brief", delete_contents=True)
+    emulator.shows(lambda: "BadRequest" in str(outcome), True)

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from typing import Any
+
+import sqlglot
+
+from dit_dagster.adapters.local_gcp.patches.parsing import remembered
+from dit_dagster_tests.adapters.local_gcp.conftest import Emulator
+
+SQL = "SELECT a, b FROM t WHERE a > 1"
+
+
+def test_a_statement_is_parsed_once_and_every_caller_has_a_tree_of_its_own() -> None:
+    """What one stage of the emulator does to its tree does not reach the next."""
+    parsed: list[str] = []
+
+    def counted(dialect: Any, sql: str, **options: Any) -> Any:
+        parsed.append(sql)
+        return dialect.parser(**options).parse(dialect.tokenize(sql), sql)
+
+    parse = remembered(counted)
+    dialect = sqlglot.Dialect.get_or_raise("bigquery")
+    [first] = parse(dialect, SQL)
+    first.find(sqlglot.exp.Where).pop()
+    [second] = parse(dialect, SQL)
+
+    assert (parsed, second.sql("bigquery")) == ([SQL], SQL)
+
+
+def test_one_text_in_two_dialects_is_two_statements() -> None:
+    """A dialect decides what a text means."""
+    parse = remembered(lambda dialect, sql, **_: dialect.parser().parse(dialect.tokenize(sql), sql))
+    texts = [
+        parse(sqlglot.Dialect.get_or_raise(name), 'SELECT "a"')[0].sql("bigquery") for name in ("bigquery", "duckdb")
+    ]
+
+    assert texts == ["SELECT 'a'", "SELECT `a`"]
+
+
+def test_answers_are_the_same_with_it_and_without_it(emulator: Emulator) -> None:
+    """It changes the time that a statement takes, and nothing else."""
+    emulator.run("CREATE OR REPLACE TABLE d.t AS SELECT 1 AS x UNION ALL SELECT 2")
+    twice = [emulator.run("SELECT SUM(x) FROM d.t") for _ in range(2)]
+
+    assert twice == [[(3,)], [(3,)]]
