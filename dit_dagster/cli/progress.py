@@ -32,7 +32,8 @@ def _lines(title: str) -> Watch:
     started = time.monotonic()
 
     def watch(note: Note) -> None:
-        if note.kind == "line" or note.kind == "reused":
+        # While a run is planned it may still turn out to be a wrong use, which is one line.
+        if note.kind in ("line", "reused") or note.text == "planning":
             return
         where = f" {note.fingerprint[:12]}" if note.fingerprint else ""
         said = f": {note.text}" if note.text and note.kind not in ("stage", "note") else ""
