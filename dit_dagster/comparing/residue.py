@@ -52,7 +52,7 @@ _SIDES = ("l", "r")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What a residue is asked. `expected` is a parsed predicate; `days` None means all; `rows` are those of both sides."""
+    """What a residue is asked. `expected` is a parsed predicate, `days` None means all, `rows` are of both sides."""
 
     left: Input
     right: Input
