@@ -219,6 +219,10 @@ class Orchestrator:
         self._tell("started", node.fingerprint)
         outcome: PhaseOutcome
         try:
+            if claim.generation > 1:
+                # What a process of this very run left behind when it was killed; if it cannot go, the phase fails.
+                for table in self._left_by(prefix):
+                    self._workplace.warehouse.drop(table)
             done = self._attempt(node, claim, prefix, outcomes, log)
             outcome = self._commit(node, claim, done, time.monotonic() - started)
         except Interrupted:
@@ -320,11 +324,13 @@ class Orchestrator:
 
     def _drop(self, prefix: str) -> None:
         """Everything of an attempt that did not commit; what cannot be dropped now is left to the clean-up."""
-        warehouse = self._workplace.warehouse
         with contextlib.suppress(DitError):
-            for table in warehouse.tables(self._workplace.dataset, f"{prefix}__"):
+            for table in self._left_by(prefix):
                 with contextlib.suppress(DitError):
-                    warehouse.drop(table)
+                    self._workplace.warehouse.drop(table)
+
+    def _left_by(self, prefix: str) -> tuple[TableName, ...]:
+        return self._workplace.warehouse.tables(self._workplace.dataset, f"{prefix}__")
 
     def _prefix(self, node: Node) -> str:
         """What this run's tables of a phase start with. A run tries a phase once, so no other attempt has it."""
