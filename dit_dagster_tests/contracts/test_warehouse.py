@@ -217,5 +217,5 @@ def test_a_warehouse_that_is_not_there_is_said_to_be() -> None:
 
 def test_an_error_in_sql_is_the_warehouses(warehouse: BigQueryWarehouse) -> None:
     """It begins with the statement."""
-    with pytest.raises(WarehouseError, match="^SELECT FROM WHERE: "):
+    with pytest.raises(WarehouseError, match=r"^SELECT FROM WHERE: "):
         run(warehouse, "SELECT FROM\n WHERE")

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 from dit_dagster import api, wiring
+from dit_dagster.adapters.registry import WarehouseRegistry
 from dit_dagster.evidence.report import report_json
 from dit_dagster.ports import Event
+from dit_dagster.running.names import state_prefix
 from dit_dagster.running.orchestrator import Stop
+from dit_dagster.running.run import prospect, run
 from dit_dagster.running.workplace import Note
 from dit_dagster_tests.scenarios.bench import APPENDING, GOOD, PROGRAM, Bench, all_phases, decisions, sql
 from dit_dagster_tests.scenarios.conftest import Finished
@@ -280,6 +284,28 @@ def test_two_runs_at_once_compute_each_phase_once(bench: Bench) -> None:
 
     assert [ran.verdicts for ran in both] == [{"repeat": "IDENTICAL"}] * 2
     assert sum(ran.executed for ran in both) == len(bench.events("committed")) == 2
+
+
+def test_trap_35_nothing_starts_on_what_a_killed_process_left_behind(bench: Bench) -> None:
+    """Trap 35: a job's step that is started again after SIGKILL has the same run id, and so the same names."""
+    settings, run_id = bench.settings, "run-killed"
+    pipeline = wiring.find_pipeline("visits", settings)
+    place = wiring.workplace(pipeline, settings)
+    impatient = WarehouseRegistry(bench.warehouse, settings.registry(bench.warehouse.project), patience=0.5)
+    asked = api.Asked(pipeline="visits", commit="good", modes=["bf", "repeat"])
+    request = api.make_request(asked, pipeline, place, settings)
+    backfill = prospect(request, place).plan.mode("bf").leaf
+    impatient.claim(backfill, run_id=run_id, pipeline="visits")
+    prefix = state_prefix(request, "bf", 0, {"fingerprint": backfill, "run": run_id})
+    bench.query(
+        f"CREATE TABLE `{bench.scratch}.{prefix}__daily` AS "
+        "SELECT DATE '1999-01-01' AS day, 'v1' AS vessel, 1 AS visits"
+    )
+    time.sleep(0.6)
+
+    report = run(request, replace(place, registry=impatient), run_id)
+
+    assert [(one.verdict, one.json["rows_left"]) for one in report.comparisons] == [("IDENTICAL", 32)]
 
 
 def test_a_run_that_is_stopped_is_no_pass(bench: Bench) -> None:
