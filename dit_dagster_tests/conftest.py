@@ -12,8 +12,9 @@ from dit_dagster.adapters.bigquery import BigQueryWarehouse
 from dit_dagster.adapters.local_gcp import LocalCloud
 from dit_dagster.model.identity import DatasetName
 from dit_dagster_tests.local_cloud import local_cloud
+from dit_dagster_tests.recorded_runs import recorded_runs
 
-__all__ = ["local_cloud"]
+__all__ = ["local_cloud", "recorded_runs"]
 
 # A loaded machine is slow, not wrong.
 settings.register_profile("steady", deadline=None)
