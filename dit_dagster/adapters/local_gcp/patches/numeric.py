@@ -7,12 +7,14 @@ Here: NUMERIC becomes DECIMAL(38,9), which is exactly NUMERIC. DuckDB has no typ
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from dit_dagster.adapters.local_gcp.emulation.patch import Patch, wrap
 from dit_dagster.adapters.local_gcp.emulation.text import replaced, tokens
 
 _NUMERIC = "DECIMAL(38, 9)"
+_DECLARED_DEFAULT = re.compile(r"\b(?:NUMERIC|DECIMAL)\s*\(\s*18\s*,\s*3\s*\)", re.IGNORECASE)
 _BIG_WORDS = ("BIGNUMERIC", "BIGDECIMAL")
 
 
@@ -35,7 +37,11 @@ def _exact(original: Any) -> Any:
         if any(word in sql.upper() for word in _BIG_WORDS) and _uses_bignumeric(sql):
             return Err(_refusal())
         result = original(translator, sql, **options)
-        return Ok(_with_scale(result.value)) if isinstance(result, Ok) and "DECIMAL" in result.value else result
+        if not isinstance(result, Ok) or "DECIMAL" not in result.value:
+            return result
+        # A rule that reads its own output again gives a bare DECIMAL DuckDB's default, which then looks declared.
+        text = result.value if _DECLARED_DEFAULT.search(sql) else _DECLARED_DEFAULT.sub(_NUMERIC, result.value)
+        return Ok(_with_scale(text))
 
     return translate
 

@@ -66,3 +66,9 @@ def test_bignumeric_is_refused_in_a_schema(emulator: Emulator) -> None:
         return "BIGNUMERIC is not supported" in str(outcome)
 
     emulator.shows(probe, True)
+
+
+def test_casts_are_exact_beside_a_concatenation(emulator: Emulator) -> None:
+    """Some functions make the emulator read its own translation again."""
+    sql = f"SELECT CAST('{PRECISE}' AS NUMERIC), CONCAT('a', 'b')"
+    emulator.shows(lambda: emulator.run(sql), [(Decimal(PRECISE), "ab")])
