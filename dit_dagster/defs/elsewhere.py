@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import dagster as dg
 
+from dit_dagster.comparing import Digest
 from dit_dagster.defs import metadata
 from dit_dagster.defs.evaluations import evaluation
 from dit_dagster.defs.vocabulary import CACHE_TAG, RUN_METADATA, Vocabulary
@@ -76,29 +77,38 @@ def _recent(at: datetime, latest: datetime | None) -> bool:
     return latest is not None and at > latest - MARGIN
 
 
-def reported(words: Vocabulary, run: FinishedRun) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
+def read_versions(registry: Registry, runs: Sequence[FinishedRun]) -> Mapping[tuple[str, str], str]:
+    """The data version of each output of the runs' last phases, by fingerprint and output: as a step would give it."""
+    leaves = {mode["phases"][-1]["fingerprint"] for run in runs for mode in run.report["modes"]}
+    events = registry.of_fingerprints(["digest"], sorted(leaves))
+    return {
+        (str(event.fingerprint), event.payload["output"]): Digest.from_json(event.payload["digest"]).value
+        for event in events
+    }
+
+
+def reported(
+    words: Vocabulary, run: FinishedRun, versions: Mapping[tuple[str, str], str]
+) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
     """A run as events: each output of each mode that came to a state, the board, the report, every verdict."""
     for mode in run.report["modes"]:
         if mode["selected"] and mode["outcome"] in ("ran", "reused") and mode["mode"] in words.pipeline.available_modes:
-            yield from _mode(words, run, mode)
+            yield from _mode(words, run, mode, versions)
     shown = {**metadata.of_report(run.report), RUN_METADATA: dg.MetadataValue.text(run.run_id)}
     yield dg.AssetMaterialization(words.report, partition=run.commit, metadata=shown)
     for comparison in run.report["comparisons"]:
         yield from evaluation(words, comparison, run.commit)
 
 
-def _mode(words: Vocabulary, run: FinishedRun, mode: Mapping[str, Any]) -> Iterator[dg.AssetMaterialization]:
-    phases: Sequence[Mapping[str, Any]] = mode["phases"]
-    shown: metadata.Metadata = {
-        "seconds": dg.MetadataValue.float(float(round(sum(phase.get("seconds", 0.0) for phase in phases), 3))),
-        "phases_executed": dg.MetadataValue.int(sum(phase.get("outcome") == "ran" for phase in phases)),
-        "fingerprint": dg.MetadataValue.text(phases[-1]["fingerprint"]),
-        RUN_METADATA: dg.MetadataValue.text(run.run_id),
-    }
+def _mode(
+    words: Vocabulary, run: FinishedRun, mode: Mapping[str, Any], versions: Mapping[tuple[str, str], str]
+) -> Iterator[dg.AssetMaterialization]:
+    shown = {**metadata.of_reported_mode(mode), RUN_METADATA: dg.MetadataValue.text(run.run_id)}
+    leaf = mode["phases"][-1]["fingerprint"]
     tags = {CACHE_TAG: "hit" if mode["outcome"] == "reused" else "miss"}
     for output in words.pipeline.outputs:
         cell = words.cell(run.commit, mode["mode"])
-        version = {"dagster/data_version": phases[-1]["fingerprint"]}
+        version = {"dagster/data_version": versions.get((leaf, output), leaf)}
         yield dg.AssetMaterialization(words.board(output), partition=cell, metadata=shown, tags=tags)
         yield dg.AssetMaterialization(
             words.output(mode["mode"], output), partition=run.commit, metadata=shown, tags={**tags, **version}

@@ -122,6 +122,32 @@ def _phase(prospect: Prospect, mode: PlannedMode, number: int, outcomes: Mapping
     }
 
 
+def of_reported_mode(mode: Mapping[str, Any]) -> Metadata:
+    """What is known of a mode that ran elsewhere, from the run's report."""
+    phases: Sequence[Mapping[str, Any]] = mode["phases"]
+    executed = [phase for phase in phases if phase.get("outcome") == "ran"]
+    rows = [
+        {
+            "phase": number,
+            "start": phase["start"],
+            "end": phase["end"],
+            "input": ", ".join(phase["mutation"]) or "as it is",
+            "fingerprint": phase["fingerprint"][:12],
+            "outcome": phase.get("outcome", "not run"),
+            "seconds": round(phase.get("seconds", 0.0), 1),
+            "why": "; ".join(phase["reasons"]),
+        }
+        for number, phase in enumerate(phases, 1)
+    ]
+    return {
+        "seconds": dg.MetadataValue.float(float(round(sum(phase["seconds"] for phase in executed), 3))),
+        "phases_executed": dg.MetadataValue.int(len(executed)),
+        "phases_reused": dg.MetadataValue.int(len(phases) - len(executed)),
+        "phases": dg.MetadataValue.table([dg.TableRecord(row) for row in rows]),
+        "fingerprint": dg.MetadataValue.text(phases[-1]["fingerprint"]),
+    }
+
+
 def _reasons(decided: Decision) -> str:
     return "; ".join(str(reason) for reason in decided.reasons) if isinstance(decided, Run) else ""
 

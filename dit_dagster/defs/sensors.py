@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from dit_dagster.defs.elsewhere import Elsewhere, read_elsewhere, reported
+from dit_dagster.defs.elsewhere import Elsewhere, read_elsewhere, read_versions, reported
 from dit_dagster.defs.resources import Workbench
 from dit_dagster.defs.vocabulary import Vocabulary
 
@@ -71,11 +71,12 @@ def elsewhere_sensor(words: Vocabulary) -> dg.SensorDefinition:
         before = Elsewhere.read(context.cursor)
         with dit.registry() as registry:
             runs, after = read_elsewhere(registry, words.name, before)
-        foreign = [run for run in runs if not context.instance.has_run(run.run_id)]
+            foreign = [run for run in runs if not context.instance.has_run(run.run_id)]
+            versions = read_versions(registry, foreign)
         if not foreign:
             return dg.SensorResult(skip_reason=dg.SkipReason("nothing new ran elsewhere"), cursor=after.written())
         return dg.SensorResult(
-            asset_events=[event for run in foreign for event in reported(words, run)],
+            asset_events=[event for run in foreign for event in reported(words, run, versions)],
             dynamic_partitions_requests=[words.commits.build_add_request(sorted({run.commit for run in foreign}))],
             cursor=after.written(),
         )

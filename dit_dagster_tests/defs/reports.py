@@ -46,7 +46,18 @@ def a_report(
             "mode": mode,
             "selected": True,
             "outcome": outcome,
-            "phases": [{"fingerprint": "f" * 64, "outcome": outcome, "seconds": 1.5}],
+            "phases": [
+                {
+                    "fingerprint": "f" * 64,
+                    "start": "2013-01-01",
+                    "end": "2013-01-06",
+                    "mutation": [],
+                    "decision": "run",
+                    "reasons": ["never ran"],
+                    "outcome": outcome,
+                    "seconds": 1.5,
+                }
+            ],
         }
         for mode, outcome in (modes or {"bf": "ran", "bfd": "reused"}).items()
     ]

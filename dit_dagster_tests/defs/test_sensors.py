@@ -12,6 +12,7 @@ import dagster as dg
 import pytest
 
 from dit_dagster.adapters.memory import MemoryRegistry
+from dit_dagster.comparing import Digest
 from dit_dagster.defs.elsewhere import Elsewhere, read_elsewhere
 from dit_dagster.defs.resources import WORKBENCH, Workbench
 from dit_dagster.defs.sensors import COMMITS_PER_TICK, commits_sensor, commits_tick, elsewhere_sensor
@@ -141,6 +142,24 @@ def test_a_run_elsewhere_becomes_materialisations_and_check_results(
         (WORDS.output("bfd", "daily"), "equals_bf", True, NEW)
     ]
     assert added(result) == [NEW]
+
+
+def test_a_run_elsewhere_has_the_data_versions_of_one_here(
+    registry: MemoryRegistry, instance: dg.DagsterInstance
+) -> None:
+    """What the state's digest says, wherever it was taken."""
+    taken = Digest(rows=3, days=(), duplicate_keys=0, schema="s", policy="p", engine="local", version=1)
+    registry.append(
+        [
+            an_event("digest", payload={"output": "daily", "prefix": "x", "digest": taken.to_json()}),
+            finished("laptop-1", a_report(NEW)),
+        ]
+    )
+
+    made = [event for event in tick(registry, instance).asset_events if isinstance(event, dg.AssetMaterialization)]
+
+    [bf] = [event for event in made if event.asset_key == WORDS.output("bf", "daily")]
+    assert (bf.tags or {})["dagster/data_version"] == taken.value
 
 
 def test_a_run_is_reported_once(registry: MemoryRegistry, instance: dg.DagsterInstance) -> None:
