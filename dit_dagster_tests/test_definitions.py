@@ -70,10 +70,3 @@ def test_a_wrong_declaration_is_named_with_file_field_and_remedy(tmp_path: Path)
 
     assert done.returncode != 0
     assert f"{file}: tial: unknown field; allowed: code, default_modes" in done.stdout
-
-
-def test_the_command_does_not_import_dagster() -> None:
-    """It takes seconds, and `dit` needs none of it; the component is imported when it is asked for."""
-    code = "import sys, dit_dagster.api, dit_dagster.cli.commands; sys.exit('dagster' in sys.modules)"
-
-    assert run("python", "-c", code).returncode == 0

@@ -116,7 +116,7 @@ def report_if_complete(
     plan = prospect.plan
     open_pairs = [pair for pair in plan.pairs if _key(pair) not in so_far.judged]
     rest = [pair for pair in open_pairs if signal is None or not _has_states(prospect, pair, so_far)]
-    news = judge(prospect, workplace, run_id, so_far.outcomes, rest)
+    news = judge(prospect, workplace, run_id, so_far.outcomes, rest) if rest else ()
     judged = {**so_far.judged, **{(one.output, one.left, one.right): one for one in news}}
     report = Report(
         run_id=run_id,
