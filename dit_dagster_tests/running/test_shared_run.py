@@ -28,7 +28,7 @@ class NoWarehouse:
     engine = "local"
     project = "prod"
 
-    def facts(self, names: Sequence[TableName]) -> Mapping[TableName, TableFacts]:
+    def facts(self, names: Sequence[TableName]) -> Mapping[TableName, TableFacts]:  # noqa: ARG002
         return {}
 
 
