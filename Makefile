@@ -4,6 +4,8 @@
 # make check   what CI runs: lint, types, tests with a coverage floor, docs
 # make ui      Dagster's UI, with the sample pipeline
 # make bench   times, as ratios within one run
+# make history every commit of the sample through every mode: some minutes
+# make fuzz    10,000 pairs of tables against an oracle: long
 # make clean   stop the local cloud and remove what runs left behind
 
 SHELL := bash
@@ -13,7 +15,7 @@ BIN := .venv/bin
 WORKERS ?= 2
 COVERAGE_FLOOR := 80
 
-.PHONY: setup demo test check lint types docs ui bench fuzz clean lock
+.PHONY: setup demo test check lint types docs ui bench history fuzz clean lock
 
 setup: .venv/complete
 
@@ -41,7 +43,7 @@ types: setup
 	$(BIN)/mypy
 
 docs: setup
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 ui: setup
 	mkdir -p .dagster_home && cp -n dagster.yaml .dagster_home/ || true
@@ -50,6 +52,9 @@ ui: setup
 
 bench: setup
 	$(BIN)/python -m dit_dagster_tests.bench
+
+history: setup
+	$(BIN)/dit demo --all
 
 fuzz: setup
 	DIT_FUZZ_PAIRS=10000 $(BIN)/pytest -q dit_dagster_tests/comparing -k fuzz

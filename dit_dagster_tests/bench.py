@@ -70,10 +70,10 @@ def _measure(rounds: int, home: Path) -> None:
 
 
 def _dit(*arguments: str) -> None:
-    command = [_BIN / "dit", *arguments, "flight_gaps", "--commit", "v1", "--modes", ",".join(_MODES)]
+    command = [str(_BIN / "dit"), *arguments, "flight_gaps", "--commit", "v1", "--modes", ",".join(_MODES)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        sys.exit(f"{' '.join(map(str, command))} exited with {done.returncode}:\n{done.stdout}{done.stderr}")
+        sys.exit(f"{' '.join(command)} exited with {done.returncode}:\n{done.stdout}{done.stderr}")
 
 
 def _dagster_job(home: Path) -> float:
@@ -131,10 +131,10 @@ def _bare_script(home: Path) -> tuple[Path, Mapping[str, str]]:
     return script, {**place.variables, "PATH": f"{binaries}:{place.variables['PATH']}"}
 
 
-_RUN_SQL = """run_sql() {
-  python -c 'import sys; from google.cloud import bigquery; print(list(bigquery.Client().query(sys.argv[1]).result()))' \\
-    "$1" > /dev/null
-}
+_CLIENT = "import sys; from google.cloud import bigquery; list(bigquery.Client().query(sys.argv[1]).result())"
+_RUN_SQL = f"""run_sql() {{
+  python -c '{_CLIENT}' "$1"
+}}
 """
 
 
