@@ -104,8 +104,7 @@ HISTORY: Final = (
         branch="cheaper-daily",
         author=_MIA,
         seconds=1_768_035_600,
-        message="Save the DELETE of the daily summary\n\n"
-        "The days of a run are new, there is nothing to remove.\n",
+        message="Save the DELETE of the daily summary\n\nThe days of a run are new, there is nothing to remove.\n",
     ),
     Revision(
         tag="bug-tail-kept",

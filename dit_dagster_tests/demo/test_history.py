@@ -147,9 +147,7 @@ def lose_the_head(repository: Path) -> None:
 
 
 @pytest.mark.parametrize("break_it", [lose_the_tags, move_a_tag, lose_the_objects, lose_the_head])
-def test_a_broken_repository_is_made_again(
-    repository: DemoRepository, break_it: Callable[[Path], None]
-) -> None:
+def test_a_broken_repository_is_made_again(repository: DemoRepository, break_it: Callable[[Path], None]) -> None:
     """Whatever is missing, the result is the whole history."""
     break_it(repository.path)
 

@@ -79,9 +79,7 @@ def test_wall_clocks_become_instants(
 ) -> None:
     """Time zones, summer time, delays past midnight."""
     when = datetime.fromisoformat(scheduled).replace(tzinfo=UTC)
-    found = flights[
-        (flights["carrier"] == carrier) & (flights["flight"] == flight) & (flights["scheduled_at"] == when)
-    ]
+    found = flights[(flights["carrier"] == carrier) & (flights["flight"] == flight) & (flights["scheduled_at"] == when)]
 
     assert [f"{row:%Y-%m-%dT%H:%M}" for row in found["departed_at"]] == [departed]
     assert [f"{row:%Y-%m-%dT%H:%M}" for row in found["arrived_at"]] == [arrived]
