@@ -7,9 +7,11 @@ from typing import Any
 import dagster as dg
 from pydantic import BaseModel, RootModel, model_validator
 
-from dit_dagster.defs.assets import external_assets, mode_asset, pin_asset
+from dit_dagster.defs.assets import external_assets
 from dit_dagster.defs.checks import mode_checks
 from dit_dagster.defs.jobs import jobs
+from dit_dagster.defs.modes import mode_asset
+from dit_dagster.defs.pin import pin_asset
 from dit_dagster.defs.resources import WORKBENCH, Workbench, workbench
 from dit_dagster.defs.sensors import commits_sensor, elsewhere_sensor
 from dit_dagster.defs.vocabulary import Vocabulary

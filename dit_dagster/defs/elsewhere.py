@@ -7,7 +7,7 @@ goes back by a margin, and the cursor remembers which runs of that margin were r
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -18,6 +18,7 @@ from dit_dagster.comparing import Digest
 from dit_dagster.defs import metadata
 from dit_dagster.defs.evaluations import evaluation
 from dit_dagster.defs.vocabulary import CACHE_TAG, RUN_METADATA, Vocabulary
+from dit_dagster.model.identity import Commit
 from dit_dagster.ports import Registry
 
 MARGIN = timedelta(minutes=5)
@@ -65,10 +66,9 @@ def read_elsewhere(registry: Registry, pipeline: str, cursor: Elsewhere) -> tupl
     latest = max([*times, *([cursor.latest] if cursor.latest else [])], default=None)
     known = {run_id for run_id, _ in cursor.reported}
     within = {event.run_id: event.at for event in events if event.at is not None and _recent(event.at, latest)}
+    new = [event for event in events if event.run_id not in known and event.pipeline == pipeline]
     runs = tuple(
-        FinishedRun(run_id=event.run_id, commit=event.payload["commit"], report=event.payload)
-        for event in events
-        if event.run_id not in known and event.pipeline == pipeline
+        FinishedRun(run_id=event.run_id, commit=str(event.payload.get("commit")), report=event.payload) for event in new
     )
     return runs, Elsewhere(latest=latest, reported=tuple(within.items()))
 
@@ -77,20 +77,29 @@ def _recent(at: datetime, latest: datetime | None) -> bool:
     return latest is not None and at > latest - MARGIN
 
 
-def read_versions(registry: Registry, runs: Sequence[FinishedRun]) -> Mapping[tuple[str, str], str]:
-    """The data version of each output of the runs' last phases, by fingerprint and output: as a step would give it."""
-    leaves = {mode["phases"][-1]["fingerprint"] for run in runs for mode in run.report["modes"]}
-    events = registry.of_fingerprints(["digest"], sorted(leaves))
+def read_versions(registry: Registry, run: FinishedRun) -> Mapping[tuple[str, str], str]:
+    """The data version of each output of the run's last phases, by fingerprint and output: as a step would give it."""
+    leaves = {mode["phases"][-1]["fingerprint"] for mode in run.report["modes"]}
     return {
         (str(event.fingerprint), event.payload["output"]): Digest.from_json(event.payload["digest"]).value
-        for event in events
+        for event in registry.of_fingerprints(["digest"], sorted(leaves))
     }
 
 
-def reported(
-    words: Vocabulary, run: FinishedRun, versions: Mapping[tuple[str, str], str]
-) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
-    """A run as events: each output of each mode that came to a state, the board, the report, every verdict."""
+UNREADABLE = (KeyError, TypeError, ValueError, IndexError, AttributeError)
+"""What reading a report that another version wrote may raise."""
+
+
+AssetEvent = dg.AssetMaterialization | dg.AssetCheckEvaluation
+
+
+def reported(words: Vocabulary, run: FinishedRun, registry: Registry) -> Iterator[AssetEvent]:
+    """A run as events: each output of each mode that came to a state, the board, the report, every verdict.
+
+    Raises one of UNREADABLE for a report that this version cannot read.
+    """
+    Commit(run.commit)
+    versions = read_versions(registry, run)
     for mode in run.report["modes"]:
         if mode["selected"] and mode["outcome"] in ("ran", "reused") and mode["mode"] in words.pipeline.available_modes:
             yield from _mode(words, run, mode, versions)

@@ -3,13 +3,14 @@
 # No `from __future__ import annotations`: Dagster reads the annotations of steps as objects.
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
-from dit_dagster.defs.elsewhere import Elsewhere, read_elsewhere, read_versions, reported
+from dit_dagster.defs.elsewhere import UNREADABLE, AssetEvent, Elsewhere, FinishedRun, read_elsewhere, reported
 from dit_dagster.defs.resources import Workbench
 from dit_dagster.defs.vocabulary import Vocabulary
+from dit_dagster.ports import Registry
 
 COMMITS_PER_TICK = 5
 COMMITS_SECONDS = 60
@@ -68,20 +69,34 @@ def elsewhere_sensor(words: Vocabulary) -> dg.SensorDefinition:
         description=f"Reports runs of {words.name} outside this instance: materialisations and check results.",
     )
     def elsewhere(context: dg.SensorEvaluationContext, dit: Workbench) -> dg.SensorResult:
-        before = Elsewhere.read(context.cursor)
         with dit.registry() as registry:
-            runs, after = read_elsewhere(registry, words.name, before)
+            runs, after = read_elsewhere(registry, words.name, Elsewhere.read(context.cursor))
             foreign = [run for run in runs if not context.instance.has_run(run.run_id)]
-            versions = read_versions(registry, foreign)
-        if not foreign:
+            told = _told(words, foreign, registry, context)
+        if not told:
             return dg.SensorResult(skip_reason=dg.SkipReason("nothing new ran elsewhere"), cursor=after.written())
         return dg.SensorResult(
-            asset_events=[event for run in foreign for event in reported(words, run, versions)],
-            dynamic_partitions_requests=[words.commits.build_add_request(sorted({run.commit for run in foreign}))],
+            asset_events=[event for _, events in told for event in events],
+            dynamic_partitions_requests=[words.commits.build_add_request(sorted({run.commit for run, _ in told}))],
             cursor=after.written(),
         )
 
     return elsewhere
+
+
+def _told(
+    words: Vocabulary, runs: Sequence[FinishedRun], registry: Registry, context: dg.SensorEvaluationContext
+) -> Sequence[tuple[FinishedRun, Sequence[AssetEvent]]]:
+    """Each run's events. One that cannot be read is left out, and does not stand in the way of the others."""
+    told: list[tuple[FinishedRun, Sequence[AssetEvent]]] = []
+    for run in runs:
+        try:
+            events = tuple(reported(words, run, registry))
+        except UNREADABLE as error:
+            context.log.warning(f"the report of run {run.run_id} cannot be read, it is left out: {error!r}")
+        else:
+            told.append((run, events))
+    return told
 
 
 def _written(refs: Mapping[str, str]) -> str:

@@ -18,6 +18,7 @@ MODE_DIMENSION = "mode"
 EXERCISED = "exercised"
 DETERMINISTIC = "deterministic"
 
+KIND = "bigquery"
 CACHE_TAG = "dit/cache"
 RUN_METADATA = "dit/run"
 

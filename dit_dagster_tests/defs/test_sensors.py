@@ -203,6 +203,26 @@ def test_a_mode_that_failed_is_not_materialised(registry: MemoryRegistry, instan
     assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
 
 
+@pytest.mark.parametrize(
+    "report",
+    [
+        pytest.param({}, id="empty"),
+        pytest.param({**a_report("main")}, id="no commit id"),
+        pytest.param({**a_report(NEW), "modes": [{"mode": "bf", "selected": True}]}, id="fields are missing"),
+    ],
+)
+def test_a_report_that_cannot_be_read_does_not_stand_in_the_way(
+    report: dict[str, Any], registry: MemoryRegistry, instance: dg.DagsterInstance
+) -> None:
+    """Another version wrote it; the runs after it are shown all the same."""
+    registry.append([finished("laptop-1", report), finished("laptop-2", a_report(NEWER))])
+
+    result = tick(registry, instance)
+
+    assert added(result) == [NEWER]
+    assert {event.partition for event in result.asset_events if event.asset_key == WORDS.report} == {NEWER}
+
+
 def test_an_event_that_is_seen_late_is_not_lost(registry: MemoryRegistry) -> None:
     """A write that began earlier can become visible after a later one was read."""
     registry.append([finished("laptop-1", a_report(NEW))])

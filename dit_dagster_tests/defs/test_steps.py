@@ -156,6 +156,14 @@ def test_steps_without_a_pin_go_on_from_the_latest_one(bench: Bench) -> None:
     assert report["outcome"] == "pass"
 
 
+def test_a_mode_that_the_latest_pin_did_not_plan_is_refused(bench: Bench, good: Done) -> None:
+    """The remedy is in the message."""
+    result = bench.run(good.commit, job=bench.words.job_of_all_modes, assets=[bench.words.output("repeat", "daily")])
+
+    [failure] = [event for event in result.all_events if event.is_step_failure]
+    assert "planned bf, bfd, bftruncate, not repeat; materialise trips/pin" in str(failure.event_specific_data)
+
+
 def test_one_mode_alone_is_not_compared(bench: Bench) -> None:
     """Zero comparisons are not a pass."""
     words = bench.words
