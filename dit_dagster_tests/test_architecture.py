@@ -103,17 +103,3 @@ def test_the_command_never_loads_dagster() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
     assert done.stderr.strip() == "[]"
-
-
-def test_help_loads_almost_nothing() -> None:
-    """Whoever asks for help waits for no client library."""
-    code = (
-        "import contextlib, sys; sys.argv = ['dit', '--help']\n"
-        "import dit_dagster.cli\n"
-        "with contextlib.suppress(SystemExit): dit_dagster.cli.main()\n"
-        "print(sorted({'google.cloud.bigquery', 'pandas', 'sqlglot'} & sys.modules.keys()), file=sys.stderr)"
-    )
-
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-
-    assert done.stderr.strip() == "[]"

@@ -17,7 +17,6 @@ from dit_dagster.running.orchestrator import Stop
 from dit_dagster.running.run import prospect, run
 from dit_dagster.running.workplace import Note
 from dit_dagster_tests.scenarios.bench import APPENDING, GOOD, PROGRAM, Bench, all_phases, decisions, sql
-from dit_dagster_tests.scenarios.conftest import Finished
 
 SHORT: dict[str, Any] = {"tail": 1, "lookback": 1}
 
@@ -57,17 +56,6 @@ def test_trap_31_back_to_an_earlier_commit_is_all_reused(bench: Bench) -> None:
     assert (first.executed, second.executed, third.executed, third.reused) == (3, 3, 0, 3)
     assert third.json["comparisons"] == first.json["comparisons"]
     assert set(decisions(third.json)).isdisjoint(decisions(second.json))
-
-
-def test_trap_34_an_amended_message_keeps_every_state(finished: Finished) -> None:
-    """Trap 34: another commit of the same tree re-runs nothing."""
-    bench = finished.bench
-    bench.repository.git("commit", "--quiet", "--amend", "--message", "said differently")
-
-    amended = bench.explain("bf", "bfd", commit="HEAD")
-
-    assert amended["commit"] != finished.ran.json["commit"]
-    assert set(decisions(amended).values()) == {"reuse"}
 
 
 def test_trap_29_a_source_that_was_created_anew_is_another_source(bench: Bench) -> None:
@@ -229,19 +217,6 @@ def test_trap_15_a_committed_record_that_cannot_be_read_counts_as_none(bench: Be
     assert (again.executed, again.verdicts) == (1, {"bf": "NOT_COMPARED"})
 
 
-def test_an_output_that_is_declared_later_is_not_passed_over(finished: Finished) -> None:
-    """The states that stand do not hold it: an error that says what to do, and not a pass of the others."""
-    outputs = {**finished.bench.declaration["outputs"], "weekly": {}}
-    finished.bench.declare(outputs=outputs)
-    try:
-        ran = finished.bench.run("bf", "bfd")
-    finally:
-        finished.bench.declare()
-
-    assert (ran.exit_code, ran.verdicts) == (4, {"daily.bfd": "IDENTICAL", "weekly.bfd": "ERROR"})
-    assert "run with --force" in ran.json["comparisons"][1]["reason"]
-
-
 def test_trap_23_what_can_no_longer_be_told_is_not_a_pass(bench: Bench) -> None:
     """Trap 23: the damaged state has expired and the policy changed since: whether it left a mark is unknown."""
     bench.run("bf", "mutate_recover", **SHORT)
@@ -254,18 +229,6 @@ def test_trap_23_what_can_no_longer_be_told_is_not_a_pass(bench: Bench) -> None:
 
     assert (ran.exit_code, ran.executed, ran.verdicts) == (3, 0, {"mutate_recover": "NOT_EXERCISED"})
     assert "cannot be told" in ran.comparison("mutate_recover")["reason"]
-
-
-def test_trap_38_a_changed_step_is_not_reused(finished: Finished) -> None:
-    """Trap 38: another argument, another environment: whatever reaches the program."""
-    [step] = finished.bench.declaration["steps"]
-    finished.bench.declare(steps=[{**step, "environment": {"MODE": "fast"}}])
-    try:
-        expected = finished.bench.explain("bf", "repeat")
-    finally:
-        finished.bench.declare()
-
-    assert {tuple(phase["reasons"]) for phase in all_phases(expected)} == {("steps: the declared steps changed",)}
 
 
 def test_force_runs_what_could_be_reused(bench: Bench) -> None:
