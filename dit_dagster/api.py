@@ -18,7 +18,9 @@ from dit_dagster.model.pipeline import Pipeline
 from dit_dagster.model.policy import ComparisonPolicy
 from dit_dagster.model.verdict import Verdict
 from dit_dagster.model.window import Window
+from dit_dagster.planning.modes import calendar, resolve
 from dit_dagster.planning.plan import Plan, make_plan
+from dit_dagster.ports import SourceControl
 from dit_dagster.running.orchestrator import Stop
 from dit_dagster.running.run import (
     Prospect,
@@ -32,7 +34,7 @@ from dit_dagster.running.run import run as run_request
 from dit_dagster.running.sources import identify
 from dit_dagster.running.workplace import Watch, Workplace, silence
 from dit_dagster.settings import Settings
-from dit_dagster.wiring import find_pipeline, surroundings, workplace
+from dit_dagster.wiring import find_pipeline, source_control, surroundings, workplace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,17 @@ def compare(
     )
 
 
+def refuse_early(asked: Asked, pipeline: Pipeline, code: SourceControl) -> None:
+    """UsageError for what can be seen to be wrong before a warehouse is asked for, let alone started."""
+    window = Window(asked.start or pipeline.window.start, asked.end or pipeline.window.end)
+    tail = asked.tail if asked.tail is not None else pipeline.tail
+    lookback = asked.lookback if asked.lookback is not None else pipeline.lookback
+    dates = calendar(pipeline, window, tail, lookback)
+    for mode in chosen_modes(pipeline, asked.modes):
+        resolve(pipeline, mode, dates)
+    code.resolve(asked.commit)
+
+
 def make_request(asked: Asked, pipeline: Pipeline, place: Workplace, settings: Settings) -> Request:
     """Fill in every default and validate every name. Raises UsageError; writes nothing."""
     modes = chosen_modes(pipeline, asked.modes)
@@ -157,6 +170,6 @@ def new_run_id() -> RunId:
 def _prepared(asked: Asked, settings: Settings | None) -> tuple[Request, Workplace]:
     settings = settings or Settings.read()
     pipeline = find_pipeline(asked.pipeline, settings)
-    chosen_modes(pipeline, asked.modes)
+    refuse_early(asked, pipeline, source_control(pipeline, settings))
     place = workplace(pipeline, settings)
     return make_request(asked, pipeline, place, settings), place

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dit_dagster.cli import demo, doctor, local
-from dit_dagster.errors import UnknownName, UsageError
+from dit_dagster.errors import BadDeclaration, UnknownName, UsageError
 from dit_dagster.model.verdict import EXIT_CODES
 
 if TYPE_CHECKING:
@@ -102,7 +102,8 @@ def run(
     asked = _asked(pipeline, commit, modes, start, end, tail, lookback, experiment_id, jobs, force)
     settings = Settings.read()
     declared = wiring.find_pipeline(pipeline, settings)
-    api.chosen_modes(declared, asked.modes)
+    if like is None:
+        api.refuse_early(asked, declared, wiring.source_control(declared, settings))
     _writable(json_file)
     place = wiring.workplace(declared, settings)
     request = (
@@ -112,6 +113,8 @@ def run(
     )
     with _stoppable() as stop, watching(request) as watch:
         report = api.run_prepared(request, place, watch=watch, stop=stop)
+    if report.misdeclared is not None:
+        raise BadDeclaration(report.misdeclared)
     described = report_json(report)
     if json_file is not None:
         json_file.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")

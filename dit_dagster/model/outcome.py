@@ -33,11 +33,15 @@ class NotNeeded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """It was executed and did not come to a committed state."""
+    """It was executed and did not come to a committed state.
+
+    `misdeclared` says that the pipeline's declaration is at fault: what it names is not in the tables.
+    """
 
     error: str
     log: str | None
     seconds: float
+    misdeclared: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

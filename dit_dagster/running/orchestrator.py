@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from dit_dagster.errors import DitError, InfrastructureError, Interrupted, StateInvalid
+from dit_dagster.errors import BadDeclaration, DitError, InfrastructureError, Interrupted, StateInvalid
 from dit_dagster.model.identity import Fingerprint, TableName
 from dit_dagster.model.outcome import (
     Blocked,
@@ -229,7 +229,12 @@ class Orchestrator:
             seconds = time.monotonic() - started
             outcome = Cancelled() if self._stop() else Failed(error=self._lost or "", log=str(log), seconds=seconds)
         except DitError as error:
-            outcome = Failed(error=str(error), log=str(log), seconds=time.monotonic() - started)
+            outcome = Failed(
+                error=str(error),
+                log=str(log),
+                seconds=time.monotonic() - started,
+                misdeclared=isinstance(error, BadDeclaration),
+            )
         except Exception as error:  # noqa: BLE001  # the siblings go on; the report shows what happened
             _append(log, traceback.format_exc())
             outcome = Failed(error=_in_words(error), log=str(log), seconds=time.monotonic() - started)

@@ -65,6 +65,12 @@ class Report:
         return combined([*(comparison.outcome for comparison in self.comparisons), *of_phases, *of_missing])
 
     @property
+    def misdeclared(self) -> str | None:
+        """What a phase found wrong with the declaration itself, if one did."""
+        failed = (one for one in self.outcomes.values() if isinstance(one, Failed) and one.misdeclared)
+        return next((one.error for one in failed), None)
+
+    @property
     def executed(self) -> tuple[Fingerprint, ...]:
         return tuple(name for name, outcome in self.outcomes.items() if isinstance(outcome, Ran))
 
