@@ -99,6 +99,12 @@ class Plan:
         return sum(self.nodes[step].window.days for mode in self.selected for step in mode.path)
 
     @property
+    def compared(self) -> frozenset[Fingerprint]:
+        """The states whose contents a verdict of this plan rests on; any other is digested when somebody asks."""
+        ends = {mode.leaf for mode in self.modes}
+        return frozenset(ends | {mode.before_recovery for mode in self.modes if mode.before_recovery is not None})
+
+    @property
     def hash(self) -> str:
         """Tells whether two processes hold the same plan."""
         return content_hash({"modes": {mode.name: list(mode.path) for mode in self.modes}})

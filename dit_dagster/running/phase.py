@@ -74,7 +74,8 @@ def attempt_phase(
     tables = tuple(_state_table(found, attempt.prefix) for found in facts.values())
     check_outputs(attempt.plan.request.pipeline, tables, facts)
     check_views(facts, workplace.warehouse.project)
-    digests = _digests(attempt, tables, workplace.warehouse)
+    compared = attempt.node.fingerprint in attempt.plan.compared
+    digests = _digests(attempt, tables, workplace.warehouse) if compared else {}
     _refuse_late_writes(attempt, facts, workplace.warehouse)
     mode, index = attempt.node.position
     record = PhaseRecord(
