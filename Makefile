@@ -24,6 +24,8 @@ setup: .venv/complete
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -oE '^uv==[0-9.]+' requirements.lock)"
 	VIRTUAL_ENV=.venv $(BIN)/uv pip sync --quiet --require-hashes requirements.lock
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --editable .
+	# Once, here: where Python may not write bytecode, every start would compile the client anew, which takes seconds.
+	$(BIN)/python -m compileall -q -j 0 .venv/lib dit_dagster > /dev/null || true
 	touch $@
 
 demo: setup
