@@ -115,6 +115,8 @@ class Orchestrator:
         """An outcome for each of `wanted`, in the plan's order."""
         outcomes: dict[Fingerprint, PhaseOutcome] = {}
         waiting = [fingerprint for fingerprint in self._plan.nodes if fingerprint in wanted]
+        if any(isinstance(self._decisions[fingerprint], decision.Run) for fingerprint in waiting):
+            _load_dialect()
         with self._beating(), ThreadPoolExecutor(max_workers=max(len(waiting), 1)) as pool:
             under_way: dict[Future[PhaseOutcome], Fingerprint] = {}
             while waiting or under_way:
@@ -381,6 +383,15 @@ class Orchestrator:
 
     def _tell(self, kind: str, fingerprint: Fingerprint, text: str = "") -> None:
         self._watch(Note(kind=kind, fingerprint=fingerprint, text=text))
+
+
+def _load_dialect() -> None:
+    """Let sqlglot load its BigQuery dialect before there are threads: it is loaded on first use, and two that use it
+    first at once can find it half made.
+    """
+    import sqlglot
+
+    sqlglot.parse_one("SELECT 1", read="bigquery").sql(dialect="bigquery")
 
 
 def _in_words(error: Exception) -> str:
