@@ -3,8 +3,9 @@
 BigQuery: a job resource shows its whole configuration, labels included; a second job with the same id is refused
 with 409 duplicate.
 Emulator: a finished query job keeps its text only; a second job replaces the first. An upload's job gets another id
-than the client chose.
-Here: the configuration is kept as sent; ids are reserved when a job starts.
+than the client chose. Each job is written to the database when it ends, which takes longer than a small query.
+Here: the configuration is kept as sent; ids are reserved when a job starts; records of jobs live as long as the
+process, as the results of queries do.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ _uploaded_id: ContextVar[str | None] = ContextVar("uploaded_id", default=None)
 def apply() -> None:
     """Keep configurations; reserve ids of inserted and uploaded jobs."""
     from bqemulator.api.routes import jobs, upload
+    from bqemulator.catalog.duckdb_repository import DuckDBCatalogRepository
 
+    wrap(DuckDBCatalogRepository, "_write_job", lambda _: lambda *_: None)
     wrap(jobs, "_handle_query_job", _whole_configuration)
     reroute(jobs.router, "POST", "/projects/{project_id}/jobs", _reserved)
     wrap(upload, "_load_configuration_from_envelope", _with_id)

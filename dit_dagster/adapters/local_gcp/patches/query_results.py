@@ -36,13 +36,20 @@ class Results(dict[str, Any]):
     def __init__(self, limit: int = _KEPT_BYTES) -> None:
         super().__init__()
         self._limit = limit
+        self._sizes: dict[str, int] = {}
+        self._held = 0
 
     def __setitem__(self, job: str, table: Any) -> None:
-        super().pop(job, None)
+        self.pop(job, None)
         super().__setitem__(job, table)
-        held = sum(kept.nbytes for kept in self.values())
-        while held > self._limit and len(self) > 1:
-            held -= super().pop(next(iter(self))).nbytes
+        self._sizes[job] = table.nbytes
+        self._held += self._sizes[job]
+        while self._held > self._limit and len(self) > 1:
+            self.pop(next(iter(self)))
+
+    def pop(self, job: str, *default: Any) -> Any:
+        self._held -= self._sizes.pop(job, 0)
+        return super().pop(job, *default)
 
 
 def _from_results(original: Any) -> Any:

@@ -12,8 +12,8 @@ import re
 from typing import Any
 from uuid import uuid4
 
-from dit_dagster.adapters.local_gcp.emulation import layout, options
-from dit_dagster.adapters.local_gcp.emulation.emulator import Table
+from dit_dagster.adapters.local_gcp.emulation import layout, options, placement
+from dit_dagster.adapters.local_gcp.emulation.emulator import Table, transaction
 from dit_dagster.adapters.local_gcp.emulation.patch import Patch, wrap
 
 _NAME = r"`?[\w$-]+`?(?:\s*\.\s*`?[\w$-]+`?){0,2}|`[\w$.-]+`"
@@ -87,7 +87,6 @@ async def _handled(sql: str, project: str, ctx: Any) -> bool:
 
 async def _copy(found: re.Match[str], project: str, ctx: Any) -> None:
     from bqemulator.domain.errors import AlreadyExistsError, NotFoundError
-    from bqemulator.jobs import executor
 
     source, target = _table(found["source"], project), _table(found["target"], project)
     record = ctx.catalog.get_table(*source)
@@ -100,16 +99,28 @@ async def _copy(found: re.Match[str], project: str, ctx: Any) -> None:
             return
         raise AlreadyExistsError(f"Already Exists: Table {target.project}:{target.dataset}.{target.table}")
     changed = options.changes(options.of_text(found["options"] or ""), ctx)
-    query = f"SELECT * FROM {source.bigquery}{found['time'] or ''}"
-    job = f"dit_{uuid4().hex}"
-    await executor.execute_query_job(project, job, f"CREATE OR REPLACE TABLE {target.bigquery} AS {query}", None, ctx)
-    executor.JOB_RESULTS.pop(job, None)
-    made = ctx.catalog.get_table(*target)
     kind = "SNAPSHOT" if found["snapshot"] else "CLONE" if found["verb"].upper() == "CLONE" else "TABLE"
     origin = {"table_type": kind, "schema_": record.schema_, **layout.of_record(record)}
-    if kind != "TABLE":
-        origin |= {"base_table": ".".join(source), "snapshot_time": made.creation_time}
-    ctx.catalog.update_table(made.model_copy(update=origin | changed))
+    with transaction(ctx.engine):
+        if found["time"] or record.table_type == "VIEW":
+            await _copy_by_query(source, found["time"] or "", target, project, ctx)
+        else:
+            placement.drop(target, ctx)
+            placement.stage(target, f"SELECT * FROM {source.sql}", ctx, schema=record.schema_)
+        made = ctx.catalog.get_table(*target)
+        if kind != "TABLE":
+            origin |= {"base_table": ".".join(source), "snapshot_time": made.creation_time}
+        ctx.catalog.update_table(made.model_copy(update=origin | changed))
+
+
+async def _copy_by_query(source: Table, time: str, target: Table, project: str, ctx: Any) -> None:
+    """Through all stages of a statement: they know what a view reads, and what a table held at `time`."""
+    from bqemulator.jobs import executor
+
+    job = f"dit_{uuid4().hex}"
+    query = f"CREATE OR REPLACE TABLE {target.bigquery} AS SELECT * FROM {source.bigquery}{time}"
+    await executor.execute_query_job(project, job, query, None, ctx)
+    executor.JOB_RESULTS.pop(job, None)
 
 
 def _set_options(found: re.Match[str], project: str, ctx: Any) -> None:
