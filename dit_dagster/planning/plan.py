@@ -109,6 +109,14 @@ class Plan:
         """Tells whether two processes hold the same plan."""
         return content_hash({"modes": {mode.name: list(mode.path) for mode in self.modes}})
 
+    def depths(self) -> Mapping[Fingerprint, int]:
+        """How many phases must follow one another from each one on: the longest chain decides when a run ends."""
+        found = dict.fromkeys(self.nodes, 1)
+        for name, node in reversed(list(self.nodes.items())):
+            for parent in node.parents:
+                found[parent] = max(found[parent], found[name] + 1)
+        return found
+
     def mode(self, name: str) -> PlannedMode:
         return next(mode for mode in self.modes if mode.name == name)
 

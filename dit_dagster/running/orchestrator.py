@@ -11,7 +11,7 @@ import errno
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
@@ -31,13 +31,16 @@ from dit_dagster.model.state import PhaseRecord
 from dit_dagster.planning import decision
 from dit_dagster.planning.plan import Node, Plan
 from dit_dagster.ports import Checkout, Claim, Environment, Event, Held
+from dit_dagster.running.line import Line
 from dit_dagster.running.names import state_prefix
 from dit_dagster.running.phase import Attempt, Committable, attempt_phase, compared_role
 from dit_dagster.running.sources import Inputs
 from dit_dagster.running.workplace import Note, Watch, Workplace
 
 _WAIT_SECONDS = 1.0
+_MOMENT_SECONDS = 0.2
 _LOST_AFTER = 2
+_Work = Future[PhaseOutcome | Held]
 
 
 class Stop:
@@ -56,28 +59,6 @@ class Stop:
 
     def wait(self, seconds: float) -> bool:
         return self._event.wait(seconds)
-
-
-class Slots:
-    """At most `limit` at a time; `peak` is the most that were ever taken at once."""
-
-    def __init__(self, limit: int) -> None:
-        self._free = threading.Semaphore(limit)
-        self._lock = threading.Lock()
-        self._taken = 0
-        self.peak = 0
-
-    @contextlib.contextmanager
-    def one(self) -> Iterator[None]:
-        with self._free:
-            with self._lock:
-                self._taken += 1
-                self.peak = max(self.peak, self._taken)
-            try:
-                yield
-            finally:
-                with self._lock:
-                    self._taken -= 1
 
 
 class Orchestrator:
@@ -99,7 +80,8 @@ class Orchestrator:
         self._workplace = workplace
         self._stop = stop
         self._watch = watch
-        self._slots = Slots(plan.request.jobs)
+        self._line = Line(limit=plan.request.jobs, depths=plan.depths())
+        self._told_waiting: set[Fingerprint] = set()
         self._inputs = Inputs(plan, workplace.warehouse, workplace.dataset)
         self._claims: set[Claim] = set()
         self._building = threading.Lock()
@@ -109,7 +91,7 @@ class Orchestrator:
 
     @property
     def peak_parallel(self) -> int:
-        return self._slots.peak
+        return self._line.peak
 
     def execute(self, wanted: frozenset[Fingerprint]) -> Mapping[Fingerprint, PhaseOutcome]:
         """An outcome for each of `wanted`, in the plan's order."""
@@ -117,20 +99,50 @@ class Orchestrator:
         waiting = [fingerprint for fingerprint in self._plan.nodes if fingerprint in wanted]
         if any(isinstance(self._decisions[fingerprint], decision.Run) for fingerprint in waiting):
             _load_dialect()
-        with self._beating(), ThreadPoolExecutor(max_workers=max(len(waiting), 1)) as pool:
-            under_way: dict[Future[PhaseOutcome], Fingerprint] = {}
-            while waiting or under_way:
-                for fingerprint in [name for name in waiting if self._ready(name, outcomes)]:
-                    waiting.remove(fingerprint)
-                    settled = self._without_work(fingerprint, outcomes)
-                    if settled is not None:
-                        outcomes[fingerprint] = settled
-                    else:
-                        under_way[pool.submit(self._work, fingerprint, dict(outcomes))] = fingerprint
-                done, _ = wait(under_way, timeout=0.2, return_when=FIRST_COMPLETED)
-                for future in done:
-                    outcomes[under_way.pop(future)] = future.result()
+        with self._beating(), ThreadPoolExecutor(max_workers=self._plan.request.jobs) as pool:
+            under_way: dict[_Work, Fingerprint] = {}
+            while len(outcomes) < len(wanted):
+                self._line_up(waiting, outcomes)
+                for fingerprint in self._line.start(time.monotonic()):
+                    under_way[pool.submit(self._work, fingerprint, dict(outcomes))] = fingerprint
+                for future in self._next_ended(under_way):
+                    self._settle(under_way.pop(future), future.result(), outcomes)
         return {fingerprint: outcomes[fingerprint] for fingerprint in self._plan.nodes if fingerprint in outcomes}
+
+    def _line_up(self, waiting: list[Fingerprint], outcomes: dict[Fingerprint, PhaseOutcome]) -> None:
+        """Settle what needs no work, and put into the line what can start."""
+        for fingerprint in list(waiting):
+            if self._ready(fingerprint, outcomes):
+                waiting.remove(fingerprint)
+                settled = self._without_work(fingerprint, outcomes)
+                if settled is not None:
+                    outcomes[fingerprint] = settled
+                else:
+                    self._line.join(fingerprint)
+        if self._stop():
+            outcomes.update(dict.fromkeys(self._line.clear(), Cancelled()))
+
+    def _next_ended(
+        self, under_way: Collection[Future[PhaseOutcome | Held]]
+    ) -> Collection[Future[PhaseOutcome | Held]]:
+        """What has ended, after a moment; with nothing under way, only a moment passes."""
+        if not under_way:
+            self._stop.wait(_MOMENT_SECONDS if self._line else 0)
+            return ()
+        return wait(under_way, timeout=_MOMENT_SECONDS, return_when=FIRST_COMPLETED).done
+
+    def _settle(
+        self, fingerprint: Fingerprint, ended: PhaseOutcome | Held, outcomes: dict[Fingerprint, PhaseOutcome]
+    ) -> None:
+        """Account for what ended; a phase that another run is computing gives its slot back and asks again later."""
+        self._line.leave(fingerprint)
+        if not isinstance(ended, Held):
+            outcomes[fingerprint] = ended
+            return
+        if fingerprint not in self._told_waiting:
+            self._told_waiting.add(fingerprint)
+            self._tell("waiting", fingerprint, f"run {ended.run_id} is computing it; waiting")
+        self._line.join(fingerprint, not_before=time.monotonic() + _WAIT_SECONDS)
 
     def _ready(self, fingerprint: Fingerprint, outcomes: Mapping[Fingerprint, PhaseOutcome]) -> bool:
         return all(parent in outcomes for parent in self._plan.nodes[fingerprint].parents)
@@ -152,32 +164,26 @@ class Orchestrator:
                 return Cancelled() if isinstance(outcomes[parent], Cancelled) else Blocked(by=parent)
         return Cancelled() if self._stop() else None
 
-    def _work(self, fingerprint: Fingerprint, outcomes: Mapping[Fingerprint, PhaseOutcome]) -> PhaseOutcome:
-        """Claim and run, or wait for whoever has the claim. Never raises: a thread's error is the phase's."""
+    def _work(self, fingerprint: Fingerprint, outcomes: Mapping[Fingerprint, PhaseOutcome]) -> PhaseOutcome | Held:
+        """Claim and run; Held while another run has the claim. Never raises: a thread's error is the phase's."""
         node = self._plan.nodes[fingerprint]
         started = time.monotonic()
-        waited = False
-        while not self._stop():
-            try:
-                with self._slots.one():
-                    if self._stop():
-                        break
-                    claimed = self._claim(node)
-                    if isinstance(claimed, Claim):
-                        return self._run(node, claimed, outcomes)
-                adopted = claimed if isinstance(claimed, Reused) else self._result_elsewhere(node)
-                if adopted is not None:
-                    self._tell("reused" if isinstance(adopted, Reused) else "failed", fingerprint)
-                    return adopted
-                if isinstance(claimed, Held) and not waited:
-                    waited = True
-                    self._tell("waiting", fingerprint, f"run {claimed.run_id} is computing it; waiting")
-            except Exception as error:  # noqa: BLE001  # one phase's trouble must not end its siblings
-                what = _in_words(error)
-                self._tell("failed", fingerprint, what)
-                return Failed(error=what, log=None, seconds=time.monotonic() - started)
-            self._stop.wait(_WAIT_SECONDS)
-        return Cancelled()
+        if self._stop():
+            return Cancelled()
+        try:
+            claimed = self._claim(node)
+            if isinstance(claimed, Claim):
+                return self._run(node, claimed, outcomes)
+            adopted = claimed if isinstance(claimed, Reused) else self._result_elsewhere(node)
+        except Exception as error:  # noqa: BLE001  # one phase's trouble must not end its siblings
+            what = _in_words(error)
+            self._tell("failed", fingerprint, what)
+            return Failed(error=what, log=None, seconds=time.monotonic() - started)
+        if adopted is None:
+            assert isinstance(claimed, Held)  # noqa: S101  # a claim was run, a reuse adopted
+            return claimed
+        self._tell("reused" if isinstance(adopted, Reused) else "failed", fingerprint)
+        return adopted
 
     def _claim(self, node: Node) -> Claim | Held | Reused:
         """The claim, if nobody has it and nobody committed in the meantime."""

@@ -87,6 +87,20 @@ def test_nodes_of_a_mode_are_all_that_it_stands_on() -> None:
     assert wanted == {*plan.mode("mutate_recover").path, plan.mode("bf").leaf}
 
 
+def test_the_depth_of_a_phase_is_the_longest_chain_from_it_on() -> None:
+    """bf is followed by bftruncate's dailies; the backfill that bfd and mutate_recover share by twice as many."""
+    plan = a_plan(*FOUR)
+
+    depths = plan.depths()
+
+    assert {mode.name: [depths[name] for name in mode.path] for mode in plan.modes} == {
+        "bf": [5],
+        "bfd": [9, 4, 3, 2, 1],
+        "bftruncate": [5, 4, 3, 2, 1],
+        "mutate_recover": [9, 8, 7, 6, 5, 4, 3, 2, 1],
+    }
+
+
 @pytest.mark.parametrize(
     ("modes", "pairs"),
     [

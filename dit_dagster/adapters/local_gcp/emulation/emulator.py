@@ -68,7 +68,7 @@ def registered(catalog: Any, schema: str, table: str) -> Any | None:
 def transaction(engine: Any) -> Iterator[None]:
     """All or nothing on this thread's connection; within another transaction it joins that one."""
     connection = engine.connection
-    open_ones: set[int] = engine.__dict__.setdefault("dit_open", set())
+    open_ones = _open(engine)
     if id(connection) in open_ones:
         yield
         return
@@ -82,3 +82,13 @@ def transaction(engine: Any) -> Iterator[None]:
         raise
     finally:
         open_ones.discard(id(connection))
+
+
+def changing(engine: Any) -> bool:
+    """Whether a transaction is under way on any thread."""
+    return bool(_open(engine))
+
+
+def _open(engine: Any) -> set[int]:
+    open_ones: set[int] = engine.__dict__.setdefault("dit_open", set())
+    return open_ones

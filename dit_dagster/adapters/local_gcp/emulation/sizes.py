@@ -6,10 +6,10 @@ length plus 2; their mean length is taken from the first rows, so that asking co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
-from dit_dagster.adapters.local_gcp.emulation.emulator import Table
+from dit_dagster.adapters.local_gcp.emulation.emulator import Table, changing
 
 _FIXED: Mapping[str, int] = {
     "INTEGER": 8,
@@ -26,31 +26,48 @@ _FIXED: Mapping[str, int] = {
     "TIMESTAMP": 8,
     "INTERVAL": 16,
 }
+_Size = TypeVar("_Size")
+Take = Callable[[Any, Any], _Size]
 _SAMPLED_ROWS = 2000
 _PREFIX_BYTES = 2
 _KEPT = 4096
+_counts: dict[tuple[Table, str], int] = {}
 _widths: dict[tuple[Table, str], Mapping[str, float]] = {}
 
 
 def row_count(engine: Any, record: Any) -> int:
-    """Rows in the table now."""
-    (count,) = engine.connection.execute(f"SELECT COUNT(*) FROM {_table(record).sql}").fetchone()
-    return int(count)
+    """Rows in the table now, remembered until it changes."""
+    return _remembered(_counts, engine, record, _counted)
 
 
 def column_widths(engine: Any, record: Any) -> Mapping[str, float]:
     """Mean bytes per row of each top-level column, remembered until the table changes."""
+    return _remembered(_widths, engine, record, _measured)
+
+
+def _remembered(kept: dict[tuple[Table, str], _Size], engine: Any, record: Any, take: Take[_Size]) -> _Size:
+    """An etag is new with every change (see modification.py).
+
+    While a change is under way, its etag is known before its rows are: then nothing is remembered.
+    """
     key = (_table(record), record.etag)
-    if key not in _widths:
-        if len(_widths) > _KEPT:
-            _widths.clear()
-        _widths[key] = _measured(engine, record)
-    return _widths[key]
+    if not record.etag or changing(engine):
+        return take(engine, record)
+    if key not in kept:
+        if len(kept) > _KEPT:
+            kept.clear()
+        kept[key] = take(engine, record)
+    return kept[key]
 
 
 def logical_bytes(engine: Any, record: Any) -> int:
     """Bytes in the table now, estimated."""
     return round(row_count(engine, record) * sum(column_widths(engine, record).values()))
+
+
+def _counted(engine: Any, record: Any) -> int:
+    (count,) = engine.connection.execute(f"SELECT COUNT(*) FROM {_table(record).sql}").fetchone()
+    return int(count)
 
 
 def _measured(engine: Any, record: Any) -> Mapping[str, float]:

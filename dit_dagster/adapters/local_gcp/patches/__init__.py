@@ -10,6 +10,7 @@ from collections.abc import Collection
 
 from dit_dagster.adapters.local_gcp.emulation.patch import Patch
 from dit_dagster.adapters.local_gcp.patches import (
+    compression,
     connections,
     copies,
     destinations,
@@ -23,6 +24,7 @@ from dit_dagster.adapters.local_gcp.patches import (
     modification,
     numeric,
     offline,
+    overhead,
     parsing,
     query_results,
     responsiveness,
@@ -38,6 +40,8 @@ from dit_dagster.adapters.local_gcp.patches import (
 PATCHES: tuple[Patch, ...] = (
     offline.PATCH,
     parsing.PATCH,
+    overhead.PATCH,
+    compression.PATCH,
     connections.PATCH,
     responsiveness.PATCH,
     table_resources.PATCH,
