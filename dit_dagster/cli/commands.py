@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,7 +15,6 @@ from dit_dagster.model.verdict import EXIT_CODES
 
 if TYPE_CHECKING:
     from dit_dagster.api import Asked
-    from dit_dagster.running.orchestrator import Stop
 
 app = typer.Typer(
     help="Did my change break the data? Runs a pipeline at a commit in several trigger patterns and compares.",
@@ -96,6 +91,7 @@ def run(
     from dit_dagster import api, wiring
     from dit_dagster.cli.progress import watching
     from dit_dagster.cli.show import show_report
+    from dit_dagster.cli.stopping import stoppable
     from dit_dagster.evidence.report import report_json
     from dit_dagster.settings import Settings
 
@@ -111,7 +107,7 @@ def run(
         if like is not None
         else api.make_request(asked, declared, place, settings)
     )
-    with _stoppable() as stop, watching(request) as watch:
+    with stoppable() as stop, watching(request) as watch:
         report = api.run_prepared(request, place, watch=watch, stop=stop)
     if report.misdeclared is not None:
         raise BadDeclaration(report.misdeclared)
@@ -271,24 +267,3 @@ def _writable(file: Path | None) -> None:
     """A report that cannot be written is noticed before anything runs."""
     if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
         raise UsageError(f"--json {file}: not a file in a folder that exists")
-
-
-@contextmanager
-def _stoppable() -> Iterator[Stop]:
-    """Ctrl-C and SIGTERM ask the run to stop; a second one ends it at once."""
-    from dit_dagster.running.orchestrator import Stop
-
-    stop = Stop()
-
-    def ask(number: int, _: object) -> None:
-        if stop():
-            sys.exit(128 + number)
-        print("dit: stopping: ending steps and dropping what is not committed", file=sys.stderr)
-        stop.ask(number)
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

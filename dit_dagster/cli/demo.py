@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
     from dit_dagster.demo.expectations import Expected
+    from dit_dagster.model.experiment import Request
     from dit_dagster.running.run import Report
     from dit_dagster.running.workplace import Workplace
     from dit_dagster.settings import Settings
@@ -19,6 +21,8 @@ app = typer.Typer(
 )
 
 _PIPELINE = "flight_gaps"
+_AT_A_TIME = 2
+"""Commits: while the phases of one wait for the warehouse, the other's steps start."""
 _SHOWN = (("v1", "full"), ("bug-lost-at-boundary", "short"), ("bug-append-only", "short"), ("bug-last-day", "short"))
 
 
@@ -44,7 +48,8 @@ def demo(
     place = wiring.workplace(pipeline, settings)
     shown = [(tag, "short") for tag in expected.tags] if everything else list(_SHOWN)
     modes = tuple(pipeline.available_modes) if everything else pipeline.default_modes
-    reports = {tag: _run(tag, window, modes, expected, settings, place, jobs) for tag, window in shown}
+    requests = {tag: _request(tag, window, modes, expected, settings, place, jobs) for tag, window in shown}
+    reports = _run(requests, place)
     complaints = [
         complaint
         for tag, window in shown
@@ -67,7 +72,7 @@ def prepare() -> None:
         print(f"{commit}  {tag}")
 
 
-def _run(
+def _request(
     tag: str,
     window: str,
     modes: tuple[str, ...],
@@ -75,21 +80,36 @@ def _run(
     settings: Settings,
     place: Workplace,
     jobs: int | None,
-) -> Report:
+) -> Request:
     from dit_dagster import api, wiring
-    from dit_dagster.cli.progress import watching
-    from dit_dagster.cli.show import show_report
-    from dit_dagster.evidence.report import report_json
 
     pipeline = wiring.find_pipeline(_PIPELINE, settings)
     days = expected.windows[window]
     asked = api.Asked(pipeline=_PIPELINE, commit=tag, modes=modes, start=days.start, end=days.end, jobs=jobs)
-    request = api.make_request(asked, pipeline, place, settings)
-    with watching(request, title=tag) as watch:
-        report = api.run_prepared(request, place, watch=watch)
-    print(f"\n=== {tag}", end="")
-    show_report(report_json(report))
-    return report
+    return api.make_request(asked, pipeline, place, settings)
+
+
+def _run(requests: Mapping[str, Request], place: Workplace) -> dict[str, Report]:
+    """Run every commit, several at a time, and show each one's verdicts in order. 130 or 143 if it is stopped."""
+    from dit_dagster import api
+    from dit_dagster.cli.progress import watching_several
+    from dit_dagster.cli.show import show_report
+    from dit_dagster.cli.stopping import stoppable
+    from dit_dagster.evidence.report import report_json
+
+    reports: dict[str, Report] = {}
+    with stoppable() as stop, watching_several() as watcher, ThreadPoolExecutor(_AT_A_TIME) as pool:
+
+        def run(tag: str) -> Report:
+            return api.run_prepared(requests[tag], place, watch=watcher(tag), stop=stop)
+
+        for tag, report in zip(requests, pool.map(run, requests), strict=True):
+            reports[tag] = report
+            print(f"\n=== {tag}", end="")
+            show_report(report_json(report))
+    if stop.signal is not None:
+        raise typer.Exit(128 + stop.signal)
+    return reports
 
 
 def _against_v1(expected: Expected, reports: dict[str, Report], place: Workplace) -> Iterator[str]:

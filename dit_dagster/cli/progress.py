@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -17,14 +17,27 @@ _ENDS = {"committed", "reused", "failed", "blocked", "cancelled"}
 
 
 @contextmanager
-def watching(request: Request, *, title: str | None = None) -> Iterator[Watch]:
+def watching(request: Request) -> Iterator[Watch]:
     """A watcher for one run, on stderr: stdout is for results."""
-    title = title or f"{request.pipeline.name} {request.commit[:12]}"
-    if sys.stderr.isatty():
-        with _bars(title) as watch:
-            yield watch
-    else:
-        yield _lines(title)
+    with watching_several() as watcher:
+        yield watcher(f"{request.pipeline.name} {request.commit[:12]}")
+
+
+@contextmanager
+def watching_several() -> Iterator[Callable[[str], Watch]]:
+    """Makes watchers for runs that may go on at the same time, by title."""
+    if not sys.stderr.isatty():
+        yield _lines
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[now]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield lambda title: _bar(title, progress)
 
 
 def _lines(title: str) -> Watch:
@@ -43,29 +56,20 @@ def _lines(title: str) -> Watch:
     return watch
 
 
-@contextmanager
-def _bars(title: str) -> Iterator[Watch]:
+def _bar(title: str, progress: Progress) -> Watch:
     """A bar of the phases under way and done, and the last line that any step wrote."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.fields[now]}"),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(title, total=0, now="")
-        seen: set[str] = set()
+    task = progress.add_task(title, total=0, now="")
+    seen: set[str] = set()
 
-        def watch(note: Note) -> None:
-            if note.fingerprint and note.fingerprint not in seen:
-                seen.add(note.fingerprint)
-                progress.update(task, total=len(seen))
-            if note.kind in _ENDS:
-                progress.advance(task)
-            if note.kind in ("stage", "note", "line", "waiting"):
-                progress.update(task, now=note.text[:60])
-            if note.kind == "failed":
-                progress.console.print(f"[red]failed[/red] {note.fingerprint and note.fingerprint[:12]}: {note.text}")
+    def watch(note: Note) -> None:
+        if note.fingerprint and note.fingerprint not in seen:
+            seen.add(note.fingerprint)
+            progress.update(task, total=len(seen))
+        if note.kind in _ENDS:
+            progress.advance(task)
+        if note.kind in ("stage", "note", "line", "waiting"):
+            progress.update(task, now=note.text[:60])
+        if note.kind == "failed":
+            progress.console.print(f"[red]failed[/red] {note.fingerprint and note.fingerprint[:12]}: {note.text}")
 
-        yield watch
+    return watch

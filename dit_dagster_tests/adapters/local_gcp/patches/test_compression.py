@@ -11,7 +11,7 @@ from dit_dagster_tests.adapters.local_gcp.conftest import Emulator
 
 
 def test_nothing_is_compressed(tmp_path: object) -> None:
-    """Of 200,000 rows that would be a few runs of one value, every segment on disk that has more than one value is as it was written."""
+    """Of 200,000 rows that would be a few runs, every segment with more than one value is on disk as it was written."""
     engine = SimpleNamespace(connection=duckdb.connect(f"{tmp_path}/rows.duckdb"))
     _uncompressed(lambda _: None)(engine)
 
