@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from dit_dagster.comparing.counting import Input, rows_of
+from sqlglot import exp
+
+from dit_dagster.comparing.counting import Input, day_of, rows_of
 from dit_dagster.comparing.predicates import predicate
 from dit_dagster.comparing.residue import spans
-from dit_dagster.comparing.schema import layout
-from dit_dagster.comparing.sql import count, named, render
+from dit_dagster.comparing.schema import Column, layout
+from dit_dagster.comparing.sql import call, cast, column, count, named, number, render
 from dit_dagster.errors import NotFound
 from dit_dagster.model.identity import TableName
-from dit_dagster.model.policy import ComparisonPolicy
+from dit_dagster.model.policy import ComparisonPolicy, Exact
 from dit_dagster.ports import Statement, Warehouse
+
+_FIRST, _LAST = (Column(name=name, type="DATE", policy=Exact()) for name in ("first", "last"))
 
 
 def count_spanning(
@@ -28,7 +32,15 @@ def count_spanning(
     if not boundaries:
         return 0
     where = predicate(policy.where, columns=columns.names, what="where") if policy.where else None
-    rows = rows_of(Input(table=table, layout=columns, where=where), [named(count(), "n")])
-    reaching = rows.where(spans(*columns.span, "t"))
+    reaching = _reaching(Input(table=table, layout=columns, where=where), columns.span)
     answer = warehouse.query(Statement(sql=render(reaching), parameters={"boundaries": sorted(boundaries)}))
     return int(answer.rows[0]["n"])
+
+
+def _reaching(of: Input, span: tuple[Column, Column]) -> exp.Select:
+    """Counted by pairs of days first: a table has far fewer of those than rows, and only days meet a boundary."""
+    days = [day_of(each, "t") for each in span]
+    named_days = [named(day, each.name) for day, each in zip(days, (_FIRST, _LAST), strict=True)]
+    groups = rows_of(of, [*named_days, named(count(), "n")]).group_by(*(day.copy() for day in days))
+    rows = exp.Coalesce(this=call("SUM", column("n", "g")), expressions=[number(0)])
+    return exp.select(named(cast(rows, "INT64"), "n")).from_(groups.subquery("g")).where(spans(_FIRST, _LAST, "g"))
