@@ -35,6 +35,11 @@ class Digest:
         lines = (f"{day.isoformat() if day else '-'} {rows} {text}\n" for day, rows, text in self.days)
         return hashlib.sha256("".join(lines).encode()).hexdigest()
 
+    @property
+    def kind_of_engine(self) -> str:
+        """The engine as `Warehouse.engine` names it; `engine` may say its version as well."""
+        return self.engine.partition("/")[0]
+
     def comparable(self, other: Digest) -> bool:
         """Whether equal values mean equal tables: same hash, same policy, same schema."""
         return self._basis == other._basis

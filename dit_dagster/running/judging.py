@@ -242,7 +242,7 @@ class Judge:
         if mode.before_recovery is None:
             return None
         before, reference = digests.of(mode.before_recovery, pair.output), digests.of(other.leaf, pair.output)
-        if before is None or reference is None:
+        if before is None or reference is None or not before.comparable(reference):
             return (
                 "whether the damaged input changed anything cannot be told: the state before the recovery is gone, "
                 "and how it is compared has changed since; run with --force"
@@ -376,7 +376,7 @@ class _Digests:
             taken = Digest.from_json(event.payload["digest"])
         except (KeyError, TypeError, ValueError):
             return None  # one that cannot be read is taken again
-        fits = (taken.policy, taken.engine, taken.version) == (
+        fits = (taken.policy, taken.kind_of_engine, taken.version) == (
             output.policy.digest_hash,
             self._workplace.warehouse.engine,
             DIGEST_VERSION,

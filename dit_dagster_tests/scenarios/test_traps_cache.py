@@ -290,3 +290,12 @@ def test_a_run_that_is_stopped_is_no_pass(bench: Bench) -> None:
     assert [one["verdict"] for one in described["comparisons"]] == ["SKIPPED"]
     assert [name for name in bench.tables() if "__" in name] == []
     assert len(bench.events("cancelled")) >= 1
+
+
+def test_a_state_is_digested_once(bench: Bench) -> None:
+    """A verdict reads the digest that was taken when the state was committed; no state is scanned again for it."""
+    bench.run("bf", "bfd", **SHORT)
+
+    taken = [(event.fingerprint, event.payload["output"]) for event in bench.events("digest")]
+
+    assert len(taken) == len(set(taken)) == 2
