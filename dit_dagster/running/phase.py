@@ -10,14 +10,11 @@ import contextlib
 import shlex
 import string
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from graphlib import TopologicalSorter
 from typing import Any
-
-import sqlglot
-from sqlglot import exp
 
 from dit_dagster.comparing import Digest, digest
 from dit_dagster.errors import BadDeclaration, Interrupted, StateInvalid, StepFailed, Uncomparable
@@ -65,6 +62,8 @@ def attempt_phase(
     attempt: Attempt, workplace: Workplace, *, line: Callable[[str], None], stopped: Callable[[], bool]
 ) -> Committable:
     """Run the attempt to its end. Raises DitError; then its tables are the caller's to drop."""
+    from dit_dagster.running.views import check_views
+
     started = time.monotonic()
     if attempt.parent is not None:
         _clone_state(attempt, workplace)
@@ -103,6 +102,8 @@ def compared_role(name: str, output: Output) -> str:
 
 def _clone_state(attempt: Attempt, workplace: Workplace) -> None:
     """Clone the parent's tables; then its views, rewritten to the clones."""
+    from dit_dagster.running.views import read_by, rewritten
+
     assert attempt.parent is not None  # noqa: S101  # the caller asked
     clones = {
         table.name: workplace.dataset.table(state_table(attempt.prefix, table.role)) for table in attempt.parent.tables
@@ -121,16 +122,6 @@ def _clone_state(attempt: Attempt, workplace: Workplace) -> None:
         workplace.warehouse.create_view(clones[view], sql)
 
 
-def check_views(facts: Mapping[TableName, TableFacts], project: str) -> None:
-    """A state is closed: its views read its own tables, and everything in it lies in the warehouse."""
-    own = {name: name for name in facts}
-    for name, found in facts.items():
-        if found.kind == "VIEW":
-            rewritten(found.view_sql or "", own, project, name)
-        elif found.kind == "OTHER":
-            raise StateInvalid(f"{name.table} is neither a table nor a view: what it holds lies elsewhere")
-
-
 def _refuse_late_writes(attempt: Attempt, facts: Mapping[TableName, TableFacts], warehouse: Warehouse) -> None:
     """What was digested is what is recorded, and the sources are as they were: else the record would be wrong."""
     inputs = [one.table for one in attempt.sources.values()]
@@ -143,34 +134,6 @@ def _refuse_late_writes(attempt: Attempt, facts: Mapping[TableName, TableFacts],
     for source, one in attempt.sources.items():
         if one.table not in now or now[one.table].etag != one.etag:
             raise StateInvalid(f"a step wrote into source {source!r}, which every mode reads; it may only read it")
-
-
-def read_by(sql: str, project: str) -> frozenset[TableName]:
-    """The tables and views that a view's SQL reads."""
-    return frozenset(name for _, name in _tables_in(sqlglot.parse_one(sql, read="bigquery"), project))
-
-
-def _tables_in(tree: exp.Expr, project: str) -> Iterator[tuple[exp.Table, TableName]]:
-    names = {common.alias_or_name for common in tree.find_all(exp.CTE)}
-    for table in tree.find_all(exp.Table):
-        if table.db or table.name not in names:
-            yield table, TableName.parse(".".join(part.name for part in table.parts), project=project)
-
-
-def rewritten(sql: str, clones: Mapping[TableName, TableName], project: str, view: TableName) -> str:
-    """The view's SQL over the clones. StateInvalid if it reads anything outside its state."""
-    tree = sqlglot.parse_one(sql, read="bigquery")
-    for table, known in list(_tables_in(tree, project)):
-        if known not in clones:
-            raise StateInvalid(
-                f"view {view.table} reads {known}, which is not part of its state; "
-                "a pipeline's views may read only tables that the pipeline was told to write"
-            )
-        clone = clones[known]
-        table.set("catalog", exp.to_identifier(clone.project, quoted=True))
-        table.set("db", exp.to_identifier(clone.dataset, quoted=True))
-        table.set("this", exp.to_identifier(clone.table, quoted=True))
-    return tree.sql(dialect="bigquery")
 
 
 def _run_step(

@@ -11,7 +11,8 @@ import pytest
 from dit_dagster.errors import BadDeclaration, BadName, StateInvalid
 from dit_dagster.model.identity import TableName
 from dit_dagster.ports import Field, TableFacts
-from dit_dagster.running.phase import check_outputs, check_views, fill, read_by, rewritten
+from dit_dagster.running.phase import check_outputs, fill
+from dit_dagster.running.views import check_views, read_by, rewritten
 from dit_dagster_tests.builders import a_pipeline, facts_of, state_table
 
 DAILY, COPY = TableName("prod", "scratch", "p__daily"), TableName("prod", "scratch", "q__daily")
