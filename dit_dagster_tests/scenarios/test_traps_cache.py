@@ -68,6 +68,21 @@ def test_trap_29_a_source_that_was_created_anew_is_another_source(bench: Bench) 
     assert {tuple(phase["reasons"]) for phase in all_phases(expected)} == {("source: visits changed",)}
 
 
+def test_trap_30_a_changed_input_is_run_again_and_with_it_what_stands_on_it(bench: Bench) -> None:
+    """Trap 30: one more row in the source, and no phase is passed over: the states and the verdict are of that row."""
+    bench.run("bf", "bfd", **SHORT)
+    bench.query(f"INSERT INTO `{bench.source}.visits` VALUES ('late', TIMESTAMP '2024-01-02 12:00:00')")
+
+    again = bench.run("bf", "bfd", **SHORT)
+
+    rows = {
+        place: bench.query(f"SELECT COUNT(*) AS n FROM `{name}` WHERE vessel = 'late'")[0]["n"]
+        for place, name in states(bench).items()
+    }
+    assert (again.executed, again.reused, again.verdicts) == (3, 0, {"bfd": "IDENTICAL"})
+    assert rows == {"bf/0": 1, "bfd/0": 1, "bfd/1": 1}
+
+
 def test_trap_32_a_state_that_was_changed_is_not_reused(bench: Bench) -> None:
     """Trap 32: the table exists under its name; its phase runs again, and the verdict is about what it wrote."""
     bench.run("bf", "repeat")
