@@ -1,7 +1,8 @@
 """The signature of a difference: what kind of change leaves just this trace.
 
-Rules over an explanation, the first that fits wins. Those over counts and distances hold for every differing value: a
-mean distance that equals the largest one is a constant one. Those over texts hold for every sample, and say so.
+Rules over an explanation; of a column, the first that fits. Those over counts and distances hold for every differing
+value: a mean distance that equals the largest one is a constant one. Those over texts hold for every sample, and say
+so in their evidence. A signature that does not fit everything it speaks of is not claimed.
 """
 
 from __future__ import annotations
@@ -9,59 +10,73 @@ from __future__ import annotations
 import json
 import math
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from dit_dagster.model.verdict import ColumnDifference, Explanation, Sample
+from dit_dagster.model.verdict import Cause, CauseName, ColumnDifference, Explanation, Sample
 
-UNEXPLAINED = "unexplained"
 _HOUR = 3_600_000_000
 _LAST_BITS = 1e-12
 _DECIMALS = range(10)
+_SEVERAL = 2
 
 Pair = tuple[str, str]
 
 
-def cause_of(told: Explanation, *, rows: tuple[int, int]) -> str:
-    """What may have happened between left and right, in a few words; `unexplained` if no signature fits."""
-    found = [*_of_rows(told, rows), *_of_columns(told)]
-    return "; ".join(found) if found else UNEXPLAINED
+def causes_of(told: Explanation, *, rows: tuple[int, int], doubled_keys: int = 0) -> tuple[Cause, ...]:
+    """What may have happened between left and right; UNEXPLAINED alone if no signature fits.
+
+    `rows` are those of both sides, `doubled_keys` how many more rows on the right than on the left have the key of an
+    earlier row.
+    """
+    found = (*_of_rows(told, rows, doubled_keys), *_of_columns(told))
+    return found or (Cause(name=CauseName.UNEXPLAINED, evidence=""),)
 
 
-def _of_rows(told: Explanation, rows: tuple[int, int]) -> list[str]:
+def _of_rows(told: Explanation, rows: tuple[int, int], doubled_keys: int) -> list[Cause]:
     left, right = rows
     found = []
     if told.multiplicity:
         more = "right" if right > left else "left"
-        found.append(f"{told.multiplicity} copies too many of equal rows, {more} has more rows")
-    if told.only_left and not told.only_right and not told.changed:
-        found.append(f"{told.only_left} rows lost on the right")
-    if told.only_right and not told.only_left and not told.changed:
-        found.append(f"{told.only_right} rows more on the right")
-    if told.at_boundary == 1.0 and (found or told.changed or told.only_left):
-        found.append("every difference reaches over a slice boundary")
+        found.append(
+            _rows(CauseName.DOUBLED, f"{told.multiplicity} copies too many of equal rows, {more} has more rows")
+        )
+    if told.only_left and not told.only_right:
+        found.append(_rows(CauseName.LOST, f"{told.only_left} rows lost on the right"))
+    if told.only_right and not told.only_left:
+        beside = ", as many as there are keys held twice" if doubled_keys == told.only_right else ""
+        found.append(_rows(CauseName.ADDED, f"{told.only_right} rows more on the right{beside}"))
+    if told.at_boundary == 1.0:
+        found.append(_rows(CauseName.BOUNDARY, "every difference reaches over a slice boundary"))
     return found
 
 
-def _of_columns(told: Explanation) -> list[str]:
-    """One signature for each differing column that has one; columns that are alike share a phrase."""
-    phrases: dict[str, list[str]] = {}
+def _rows(name: CauseName, evidence: str) -> Cause:
+    return Cause(name=name, evidence=evidence)
+
+
+def _of_columns(told: Explanation) -> list[Cause]:
+    """One signature for each differing column that has one; columns that are alike share it."""
+    names: dict[Cause, list[str]] = {}
     for column in told.columns:
         samples = [sample for sample in told.samples if sample.column == column.name]
         signature = _signature(column, samples)
         if signature:
-            phrases.setdefault(signature, []).append(column.name)
-    return [f"{', '.join(names)}: {phrase}" for phrase, names in phrases.items()]
+            names.setdefault(signature, []).append(column.name)
+    return [
+        Cause(name=cause.name, evidence=f"{', '.join(columns)}: {cause.evidence}") for cause, columns in names.items()
+    ]
 
 
-def _signature(column: ColumnDifference, samples: Sequence[Sample]) -> str | None:
+def _signature(column: ColumnDifference, samples: Sequence[Sample]) -> Cause | None:
     if not samples:
         return None
     if column.null_on_one_side == column.mismatches + column.within_tolerance:
-        return _to_null(samples)
+        return Cause(name=CauseName.NULL, evidence=_to_null(samples))
     if column.null_on_one_side:
         return None
     pairs = [(sample.left or "", sample.right or "") for sample in samples]
-    return next((phrase for rule in _RULES if (phrase := rule(column, pairs))), None)
+    found = ((name, rule(column, pairs)) for name, rule in _RULES.items())
+    return next((Cause(name=name, evidence=phrase) for name, phrase in found if phrase), None)
 
 
 def _to_null(samples: Sequence[Sample]) -> str:
@@ -143,21 +158,23 @@ def _order(column: ColumnDifference, pairs: Sequence[Pair]) -> str | None:  # no
     return "the same elements in another order, in every sample" if _same(pairs, _sorted_elements) else None
 
 
-_RULES: tuple[Callable[[ColumnDifference, Sequence[Pair]], str | None], ...] = (
-    _last_bits,
-    _shift,
-    _offset,
-    _rounded,
-    _factor,
-    _order,
-    _case,
-    _space,
-    _form,
-)
+_RULES: Mapping[CauseName, Callable[[ColumnDifference, Sequence[Pair]], str | None]] = {
+    CauseName.FLOAT_NOISE: _last_bits,
+    CauseName.SHIFT: _shift,
+    CauseName.OFFSET: _offset,
+    CauseName.ROUNDING: _rounded,
+    CauseName.FACTOR: _factor,
+    CauseName.ORDER: _order,
+    CauseName.CASE: _case,
+    CauseName.SPACE: _space,
+    CauseName.FORM: _form,
+}
 
 
 def _constant(column: ColumnDifference) -> float | None:
-    """The distance of every differing value, if it is one."""
+    """The distance of every differing value, if it is one; of a single value it would say nothing."""
+    if column.mismatches + column.within_tolerance < _SEVERAL:
+        return None
     if not column.max_abs or column.mean_abs is None or not math.isclose(column.max_abs, column.mean_abs, rel_tol=1e-9):
         return None
     return column.max_abs

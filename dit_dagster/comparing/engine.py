@@ -29,10 +29,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
-from dit_dagster.comparing.cause import cause_of
+from dit_dagster.comparing.cause import causes_of
 from dit_dagster.comparing.counting import Input, cost_of, scan
 from dit_dagster.comparing.digests import DIGEST_VERSION, Digest
 from dit_dagster.comparing.explanation import Findings, read
+from dit_dagster.comparing.parting import FinalStates
 from dit_dagster.comparing.predicates import predicate
 from dit_dagster.comparing.residue import Question, residue_statement
 from dit_dagster.comparing.rows import engine
@@ -67,6 +68,24 @@ def take_digest(warehouse: Warehouse, table: TableName, policy: ComparisonPolicy
         raise NotFound(f"{table}: there is no such table")
     (digest,), cost = scan(warehouse, [_input(facts, policy, warehouse.engine)], policy)
     return digest, cost
+
+
+def final_states(
+    warehouse: Warehouse,
+    tables: tuple[TableName, TableName],
+    policy: ComparisonPolicy,
+    digests: tuple[Digest | None, Digest | None],
+) -> FinalStates:
+    """Two tables that differ, ready to be held against states in between. NotFound, Uncomparable, BadDeclaration."""
+    known = warehouse.facts(tables)
+    missing = next((table for table in tables if table not in known), None)
+    if missing is not None:
+        raise NotFound(f"{missing}: there is no such table")
+    left, right = (_input(known[table], policy, warehouse.engine) for table in tables)
+    mine, theirs = digests
+    known_days = left.layout.day is not None and mine is not None and theirs is not None and mine.comparable(theirs)
+    days = mine.differing_days(theirs) if known_days and mine is not None and theirs is not None else None
+    return FinalStates(warehouse=warehouse, policy=policy, left=left, right=right, days=days)
 
 
 def compared(
@@ -205,8 +224,11 @@ def _explained(
     answer = warehouse.query(residue_statement(question, engine(warehouse.engine)))
     evidence = replace(evidence, method="residue", cost=evidence.cost + cost_of(answer))
     findings = read(answer.rows, left.layout, at_boundaries=bool(left.layout.span and boundaries))
-    cause = cause_of(findings.explanation, rows=(digests[0].rows, digests[1].rows))
-    findings = replace(findings, explanation=replace(findings.explanation, cause=cause))
+    doubled = [digest.duplicate_keys or 0 for digest in digests]
+    causes = causes_of(
+        findings.explanation, rows=(digests[0].rows, digests[1].rows), doubled_keys=doubled[1] - doubled[0]
+    )
+    findings = replace(findings, explanation=replace(findings.explanation, causes=causes))
     if _in_doubt(findings, left.layout):
         return Incomparable(evidence=evidence, reason=_several(findings, left.layout))
     return _concluded(findings, evidence)

@@ -159,18 +159,20 @@ def _cell(row: Told, layout: Layout) -> Sample:
 
 
 def _row(row: Told, layout: Layout) -> Sample:
-    left, right = (_whole(row[side], layout) for side in ("a", "b"))
+    left, right = (row_shown(row[side], layout) for side in ("a", "b"))
     return Sample(key=_key(row["s"], layout), column=None, left=left, right=right)
 
 
 def _key(text: str, layout: Layout) -> dict[str, str | None]:
-    if not layout.pairing:
-        return {}
-    values = json.loads(text)
-    return {key.name: shown(value, key) for key, value in zip(layout.pairing, values, strict=True)}
+    return key_shown(text, layout.pairing) if layout.pairing else {}
 
 
-def _whole(text: str | None, layout: Layout) -> str | None:
+def key_shown(text: str, keys: Sequence[Column]) -> dict[str, str | None]:
+    """A key's text (counting.py) as people write it."""
+    return {key.name: shown(value, key) for key, value in zip(keys, json.loads(text), strict=True)}
+
+
+def row_shown(text: str | None, layout: Layout) -> str | None:
     """A row as a JSON object of shown values."""
     if text is None:
         return None

@@ -7,7 +7,7 @@ however many columns a table has: what is said of one value is said once, for al
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -128,7 +128,7 @@ def _both(question: Question, spelling: Engine) -> exp.Select:
         for side, of in ((LEFT, question.left), (RIGHT, question.right))
     ]
     both = exp.select().from_(exp.union(*sides, distinct=False).subquery("t"))
-    for condition in (question.left.where, _within_days(question)):
+    for condition in (question.left.where, differing_days(question.left.layout.day, question.days)):
         both = both.where(condition.copy()) if condition is not None else both
     return both
 
@@ -148,14 +148,16 @@ def _read(question: Question) -> set[str]:
     return {name.lower() for name in (*(part.steps[0] for part in parts), *named_in)}
 
 
-def _within_days(question: Question) -> Node | None:
-    """Rows of the differing days; the plain range beside the list is what prunes partitions."""
-    of = question.left.layout.day
-    if question.days is None or of is None:
+def differing_days(of: Column | None, days: Sequence[date | None] | None) -> Node | None:
+    """Rows of these days; the plain range beside the list is what prunes partitions.
+
+    Parameters: `days`, and `first` and `last` around them.
+    """
+    if days is None or of is None:
         return None
     day = day_of(of, "t")
-    tests = [is_null(day)] if None in question.days else []
-    if any(question.days):
+    tests = [is_null(day)] if None in days else []
+    if any(days):
         raw = field(of.steps, "t")
         first, last = (cast(parameter(name), of.type) for name in ("first", "last"))
         listed = exp.In(this=day.copy(), unnest=exp.Unnest(expressions=[parameter("days")]))

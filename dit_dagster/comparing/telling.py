@@ -127,15 +127,15 @@ def _lost_rows(columns: int, spelling: Engine) -> exp.Select:
 def _short_row(values: str, columns: int, spelling: Engine) -> Node:
     """Places are counted rather than taken from WITH OFFSET, which the local engine applies to other names as well."""
     places = call("GENERATE_ARRAY", number(1), number(columns))
-    shortened = (
-        exp.select(_shortened(spelling.element(column(values, "q"), column("place_in_row"))))
+    texts = (
+        exp.select(shortened(spelling.element(column(values, "q"), column("place_in_row"))))
         .from_(exp.Unnest(expressions=[places], alias=_only("place_in_row")))
         .order_by(ordered(column("place_in_row")))
     )
-    return call("TO_JSON_STRING", call("ARRAY", shortened))
+    return call("TO_JSON_STRING", call("ARRAY", texts))
 
 
-def _shortened(value: Node) -> Node:
+def shortened(value: Node) -> Node:
     return call("SUBSTR", value, number(1), number(SAMPLE_CHARACTERS))
 
 
@@ -200,8 +200,8 @@ def _changed_cells() -> exp.Select:
     fields = {
         "i": column("i"),
         "s": column("key"),
-        "a": _shortened(column("a")),
-        "b": _shortened(column("b")),
+        "a": shortened(column("a")),
+        "b": shortened(column("b")),
         "n": column("place"),
     }
     few = exp.LTE(this=column("place"), expression=number(SAMPLES))

@@ -86,7 +86,8 @@ class Touched:
 class PhaseRecord:
     """A committed state. `inputs` is the JSON of PhaseInputs; `touched` says what its mutations did.
 
-    `prefix` is what every table of the state starts with; `epoch` counts the commits of this fingerprint.
+    `prefix` is what every table of the state starts with; `epoch` counts the commits of this fingerprint; `commands`
+    are the steps' command lines as they ran.
     """
 
     fingerprint: Fingerprint
@@ -102,6 +103,7 @@ class PhaseRecord:
     seconds: float
     schema_version: int
     touched: tuple[Touched, ...] = ()
+    commands: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -118,6 +120,7 @@ class PhaseRecord:
             "seconds": self.seconds,
             "schema_version": self.schema_version,
             "touched": [touched.to_json() for touched in self.touched],
+            "commands": list(self.commands),
         }
 
     @classmethod
@@ -136,6 +139,7 @@ class PhaseRecord:
             seconds=value["seconds"],
             schema_version=value["schema_version"],
             touched=tuple(Touched.from_json(touched) for touched in value["touched"]),
+            commands=tuple(str(command) for command in value.get("commands", ())),
         )
 
     @classmethod

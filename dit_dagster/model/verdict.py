@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
-from typing import Any, assert_never
+from typing import Any, Literal, assert_never
 
 from dit_dagster.model.policy import ComparisonPolicy
 
@@ -106,11 +106,72 @@ class Sample:
     right: str | None
 
 
+class CauseName(StrEnum):
+    """What kind of change leaves a trace that fits; closed, and spelled so in JSON."""
+
+    FLOAT_NOISE = "float noise"
+    ROUNDING = "rounding"
+    OFFSET = "constant offset"
+    FACTOR = "constant factor"
+    SHIFT = "time shift"
+    NULL = "value and NULL"
+    DOUBLED = "doubled rows"
+    LOST = "lost rows"
+    ADDED = "added rows"
+    STALE = "stale version"
+    ORDER = "array order"
+    CASE = "letter case"
+    SPACE = "white space"
+    FORM = "normal form"
+    BOUNDARY = "slice boundary"
+    UPSTREAM = "upstream"
+    UNEXPLAINED = "unexplained"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """A signature that fits, and what it rests on."""
+
+    name: CauseName
+    evidence: str
+
+    def __str__(self) -> str:
+        return self.evidence or self.name.value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartedRow:
+    """A row in which two modes part, as JSON: `extra` on the right, or `missing` there."""
+
+    kind: Literal["extra", "missing"]
+    key: Mapping[str, str | None]
+    row: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parting:
+    """The first phase of the right mode after which it parts from the left one: `index` counts from 0.
+
+    `rows` finally differing rows stood there already, of those whose days were all filled by then.
+    """
+
+    mode: str
+    index: int
+    fingerprint: str
+    start: date
+    end: date
+    commands: tuple[str, ...]
+    rows: int
+    samples: tuple[PartedRow, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
     """Why two tables differ. Counts are rows; `changed` are pairs; `multiplicity` is rows in surplus of equal ones.
 
     `within_tolerance` are pairs that differ, but nowhere beyond a tolerance; they are no part of `changed`.
+    `parting` is
+    None where no modes are compared, or where `parting_untold` says why it cannot be told.
     """
 
     only_left: int
@@ -124,7 +185,14 @@ class Explanation:
     dimensions: tuple[tuple[str, str | None, int], ...] = ()
     ambiguous_keys: int = 0
     at_boundary: float | None = None
-    cause: str | None = None
+    causes: tuple[Cause, ...] = ()
+    parting: Parting | None = None
+    parting_untold: str = ""
+
+    @property
+    def cause(self) -> str:
+        """All that may have happened, in a few words; empty where nothing was asked."""
+        return "; ".join(map(str, self.causes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,7 +37,7 @@ def comparison_json(output: str, left: str, right: str, verdict: Verdict, expect
         "rows_right": evidence.right.rows,
         "method": evidence.method,
         "columns": [{**plain(column), "mismatches": column.mismatches} for column in columns],
-        "explanation": plain(explanation) if explanation else None,
+        "explanation": {**plain(explanation), "cause": explanation.cause} if explanation else None,
         "reason": summary(verdict),
         "warnings": list(evidence.warnings),
         "detail": {field.name: plain(getattr(verdict, field.name)) for field in fields(verdict)},

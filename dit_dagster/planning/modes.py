@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import assert_never
@@ -93,15 +93,21 @@ def _phases(declared: Slice | Dailies, dates: Calendar) -> Iterator[ResolvedPhas
 
 
 def uncovered(phases: tuple[ResolvedPhase, ...], window: Window, *, owns_to_end: bool) -> tuple[date, ...]:
-    """Days of `window` that the phases leave unfilled, or fill from outside it.
+    """Days of `window` that the phases leave unfilled, or fill from outside it."""
+    *_, filled = filled_after([(phase.window, phase.mutation is not None) for phase in phases], owns_to_end=owns_to_end)
+    return tuple(sorted(set(window.each_day()) ^ filled))
+
+
+def filled_after(phases: Iterable[tuple[Window, bool]], *, owns_to_end: bool) -> Iterator[frozenset[date]]:
+    """The days that are filled after each phase, given its window and whether its input is mutated.
 
     A phase over [a, b) of a pipeline that owns to the end removes everything from a on, then adds [a, b); of any
     other it adds [a, b). Only true input fills a day.
     """
-    filled: set[date] = set()
-    for phase in phases:
+    filled: frozenset[date] = frozenset()
+    for window, mutated in phases:
         if owns_to_end:
-            filled = {day for day in filled if day < phase.window.start}
-        days = set(phase.window.each_day())
-        filled = filled - days if phase.mutation else filled | days
-    return tuple(sorted(set(window.each_day()) ^ filled))
+            filled = frozenset(day for day in filled if day < window.start)
+        days = frozenset(window.each_day())
+        filled = filled - days if mutated else filled | days
+        yield filled

@@ -67,8 +67,7 @@ def attempt_phase(
     started = time.monotonic()
     if attempt.parent is not None:
         _clone_state(attempt, workplace)
-    for step in attempt.plan.request.pipeline.steps:
-        _run_step(attempt, step, workplace, line, stopped)
+    commands = [_run_step(attempt, step, workplace, line, stopped) for step in attempt.plan.request.pipeline.steps]
     facts = _settled(attempt, workplace, stopped)
     tables = tuple(_state_table(found, attempt.prefix) for found in facts.values())
     check_outputs(attempt.plan.request.pipeline, tables, facts)
@@ -91,6 +90,7 @@ def attempt_phase(
         seconds=round(time.monotonic() - started, 3),
         schema_version=SCHEMA_VERSION,
         touched=attempt.touched,
+        commands=tuple(commands),
     )
     return Committable(record=record, digests=digests)
 
@@ -142,9 +142,11 @@ def _run_step(
     workplace: Workplace,
     line: Callable[[str], None],
     stopped: Callable[[], bool],
-) -> None:
+) -> str:
+    """Run one step to its end. The command line as it ran."""
     invocation = _invocation(attempt, step, workplace)
-    line(f"$ {shlex.join(invocation.arguments)}")
+    command = shlex.join(invocation.arguments)
+    line(f"$ {command}")
     last: list[str] = []
 
     def keep(text: str) -> None:
@@ -158,6 +160,7 @@ def _run_step(
     if ended.code != 0:
         said = f": {' / '.join(last)[:_LAST_WORDS]}" if last else ""
         raise StepFailed(f"step {step.name!r} over {attempt.node.window} ended with exit code {ended.code}{said}")
+    return command
 
 
 def _invocation(attempt: Attempt, step: Step, workplace: Workplace) -> Invocation:

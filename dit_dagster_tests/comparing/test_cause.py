@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from dit_dagster.comparing.cause import UNEXPLAINED, cause_of
-from dit_dagster.model.verdict import ColumnDifference, Explanation, Sample
+from dit_dagster.comparing.cause import causes_of
+from dit_dagster.model.verdict import Cause, CauseName, ColumnDifference, Explanation, Sample
 
 
 def told(*pairs: tuple[str | None, str | None], **column: Any) -> Explanation:
@@ -32,29 +32,45 @@ def constant(distance: float, *pairs: tuple[str, str], **column: Any) -> Explana
     return told(*pairs, max_abs=distance, mean_abs=distance, **column)
 
 
+N = CauseName
 TRACES = {
-    "last-bit float noise": told(("0.3", "0.30000000000000004"), max_rel=2e-16),
-    "shift by +2 whole hours": constant(2 * HOUR, ("2020-01-01 01:00", "2020-01-01 03:00"), unit="microseconds"),
-    "shift by -1 days": constant(1.0, ("2020-01-02", "2020-01-01"), unit="days"),
-    "constant offset of +1": constant(1.0, ("1", "2"), ("5", "6"), max_rel=0.5),
-    "rounded to 2 decimals on the right": told(("1.234", "1.23"), ("2.718", "2.72"), max_abs=0.004, mean_abs=0.003),
-    "constant factor of 2": told(("1.5", "3.0"), ("2.5", "5.0"), max_abs=2.5, mean_abs=2.0),
-    "value to NULL": told(("a", None), ("b", None)),
-    "NULL to value": told((None, "a")),
-    "case only": told(("Ab", "aB")),
-    "spaces only": told(("a b", "a  b ")),
-    "normal form": told(("\u00e9", "e\u0301")),
-    "another order": told(('["a", "b"]', '["b", "a"]')),
+    "last-bit float noise": (N.FLOAT_NOISE, told(("0.3", "0.30000000000000004"), max_rel=2e-16)),
+    "shift by +2 whole hours": (
+        N.SHIFT,
+        constant(
+            2 * HOUR,
+            ("2020-01-01 01:00", "2020-01-01 03:00"),
+            ("2020-01-02 01:00", "2020-01-02 03:00"),
+            unit="microseconds",
+        ),
+    ),
+    "shift by -1 days": (
+        N.SHIFT,
+        constant(1.0, ("2020-01-02", "2020-01-01"), ("2020-02-02", "2020-02-01"), unit="days"),
+    ),
+    "constant offset of +1": (N.OFFSET, constant(1.0, ("1", "2"), ("5", "6"), max_rel=0.5)),
+    "rounded to 2 decimals on the right": (
+        N.ROUNDING,
+        told(("1.234", "1.23"), ("2.718", "2.72"), max_abs=0.004, mean_abs=0.003),
+    ),
+    "constant factor of 2": (N.FACTOR, told(("1.5", "3.0"), ("2.5", "5.0"), max_abs=2.5, mean_abs=2.0)),
+    "value to NULL": (N.NULL, told(("a", None), ("b", None))),
+    "NULL to value": (N.NULL, told((None, "a"))),
+    "case only": (N.CASE, told(("Ab", "aB"))),
+    "spaces only": (N.SPACE, told(("a b", "a  b "))),
+    "normal form": (N.FORM, told(("\u00e9", "e\u0301"))),
+    "another order": (N.ORDER, told(('["a", "b"]', '["b", "a"]'))),
 }
 
 
-@pytest.mark.parametrize(("phrase", "explanation"), TRACES.items(), ids=TRACES)
-def test_a_trace_is_named(phrase: str, explanation: Explanation) -> None:
+@pytest.mark.parametrize(("phrase", "trace"), TRACES.items(), ids=TRACES)
+def test_a_trace_is_named(phrase: str, trace: tuple[CauseName, Explanation]) -> None:
     """With the column that bears it."""
-    cause = cause_of(explanation, rows=(5, 5))
+    name, explanation = trace
 
-    assert cause.startswith("v: ")
-    assert phrase in cause
+    (cause,) = causes_of(explanation, rows=(5, 5))
+
+    assert (cause.name, cause.evidence.startswith("v: "), phrase in cause.evidence) == (name, True, True)
 
 
 LARGE = (("9007199254740992", "9007199254740994"), ("1", "5"))
@@ -67,24 +83,47 @@ LARGE = (("9007199254740992", "9007199254740994"), ("1", "5"))
         pytest.param(told(*LARGE, max_abs=4.0, mean_abs=3.0, max_rel=1e-16), id="large integers"),
         pytest.param(told(("a", "b")), id="texts"),
         pytest.param(told(("a", None), ("b", "c")), id="some nulls"),
+        pytest.param(constant(1.0, ("1", "2")), id="a single value, whose distance is always constant"),
+        pytest.param(constant(2 * HOUR, ("01:00", "03:00"), unit="microseconds"), id="a single time"),
+        pytest.param(told(("1.5", "3.0"), max_abs=1.5, mean_abs=1.5), id="a single factor"),
     ],
 )
 def test_nothing_is_claimed_without_a_trace(explanation: Explanation) -> None:
     """Better no cause than a wrong one."""
-    assert cause_of(explanation, rows=(5, 5)) == UNEXPLAINED
+    assert causes_of(explanation, rows=(5, 5)) == (Cause(name=CauseName.UNEXPLAINED, evidence=""),)
 
 
 @pytest.mark.parametrize(
-    ("counts", "phrase"),
+    ("counts", "name", "phrase"),
     [
-        ({"multiplicity": 3}, "3 copies too many of equal rows, right has more rows"),
-        ({"only_left": 2}, "2 rows lost on the right"),
-        ({"only_right": 2}, "2 rows more on the right"),
-        ({"only_left": 2, "at_boundary": 1.0}, "every difference reaches over a slice boundary"),
+        ({"multiplicity": 3}, CauseName.DOUBLED, "3 copies too many of equal rows, right has more rows"),
+        ({"only_left": 2}, CauseName.LOST, "2 rows lost on the right"),
+        ({"only_left": 2, "changed": 1}, CauseName.LOST, "2 rows lost on the right"),
+        ({"only_right": 2}, CauseName.ADDED, "2 rows more on the right, as many as there are keys held twice"),
+        ({"only_right": 3}, CauseName.ADDED, "3 rows more on the right"),
+        ({"changed": 2, "at_boundary": 1.0}, CauseName.BOUNDARY, "every difference reaches over a slice boundary"),
     ],
 )
-def test_lost_and_doubled_rows_are_named(counts: dict[str, Any], phrase: str) -> None:
+def test_lost_and_doubled_rows_are_named(counts: dict[str, Any], name: CauseName, phrase: str) -> None:
     """By side, and by where they are."""
     none = {"only_left": 0, "only_right": 0, "changed": 0, "multiplicity": 0}
 
-    assert phrase in cause_of(Explanation(**{**none, **counts}), rows=(5, 8))
+    causes = causes_of(Explanation(**{**none, **counts}), rows=(5, 8), doubled_keys=2)
+
+    assert causes == (Cause(name=name, evidence=phrase),)
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        pytest.param({"only_left": 2, "only_right": 2}, id="rows alone on both sides were neither lost nor added"),
+        pytest.param({"changed": 2, "at_boundary": 0.9}, id="some differences are elsewhere"),
+    ],
+)
+def test_nothing_is_claimed_of_rows_that_the_counts_do_not_bear_out(counts: dict[str, Any]) -> None:
+    """Better no cause than a wrong one."""
+    none = {"only_left": 0, "only_right": 0, "changed": 0, "multiplicity": 0}
+
+    (cause,) = causes_of(Explanation(**{**none, **counts}), rows=(5, 5))
+
+    assert cause.name is CauseName.UNEXPLAINED
