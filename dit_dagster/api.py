@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from dit_dagster.errors import UnknownName, UsageError
+from dit_dagster.errors import NotFound, TooMuchToRead, UnknownName, UsageError
+from dit_dagster.evidence.comparison import compared_json, told
 from dit_dagster.evidence.report import report_json
 from dit_dagster.model.experiment import Request
 from dit_dagster.model.identity import ExperimentId, RunId, TableName
 from dit_dagster.model.pipeline import Pipeline
-from dit_dagster.model.policy import ComparisonPolicy
-from dit_dagster.model.verdict import Verdict
+from dit_dagster.model.policy import ComparisonPolicy, refined
+from dit_dagster.model.verdict import Outcome, Verdict, foretold, judged
 from dit_dagster.model.window import Window
 from dit_dagster.planning.modes import calendar, resolve
 from dit_dagster.planning.plan import Plan, make_plan
@@ -88,16 +89,52 @@ def run_prepared(request: Request, place: Workplace, *, watch: Watch = silence, 
 
 
 def compare(
-    left: str, right: str, *, policy: ComparisonPolicy | None = None, settings: Settings | None = None
+    left: str,
+    right: str,
+    *,
+    policy: ComparisonPolicy | None = None,
+    keys: Sequence[str] = (),
+    where: str | None = None,
+    exact: bool = False,
+    max_bytes: int | None = None,
+    settings: Settings | None = None,
 ) -> Verdict:
-    """The verdict on any two tables, named `dataset.table` or `project.dataset.table`."""
-    from dit_dagster.comparing import compare_tables
+    """The verdict on any two tables, named `dataset.table` or `project.dataset.table`.
 
+    `keys` and `where` stand in for those of the policy, if it has none; `exact` groups rows themselves instead of
+    hashes. The verdict's cost holds the bytes that dry runs foresaw, and those that were billed.
+    Raises UsageError before anything is read: a wrong name, policy or predicate, a table that is not there, or more
+    than `max_bytes` to read.
+    """
+    from dit_dagster.comparing import compare_tables, foresee
+
+    asked = refined(policy or ComparisonPolicy(), keys=keys, where=where)
+    for name in (left, right):
+        TableName.parse(name, project="unknown")
     warehouse = surroundings(settings or Settings.read()).warehouse
-    tables = [TableName.parse(name, project=warehouse.project) for name in (left, right)]
-    return compare_tables(
-        warehouse, tables[0], tables[1], policy or ComparisonPolicy(), left_label=left, right_label=right
+    one, other = (TableName.parse(name, project=warehouse.project) for name in (left, right))
+    try:
+        ahead = foresee(warehouse, one, other, asked, exact=exact)
+    except NotFound as error:
+        raise UnknownName(str(error)) from error
+    if max_bytes is not None and ahead.most > max_bytes:
+        raise TooMuchToRead(
+            f"comparing {one} with {other} may read {ahead.most:,} bytes ({ahead.verdict:,} for the verdict, "
+            f"{ahead.explanation:,} more if they differ), over --max-bytes {max_bytes:,}; narrow it with a predicate"
+        )
+    return foretold(
+        compare_tables(warehouse, one, other, asked, left_label=left, right_label=right, exact=exact), ahead
     )
+
+
+def assert_tables_equal(left: str, right: str, policy: ComparisonPolicy | None = None, **options: Any) -> None:
+    """AssertionError, saying what differs and why, unless the verdict passes. Options are those of `compare`.
+
+    A verdict that is inconclusive, or an error, is no pass: it fails with its reason.
+    """
+    verdict = compare(left, right, policy=policy, **options)
+    if judged(verdict) is not Outcome.PASS:
+        raise AssertionError(told(compared_json(verdict)))
 
 
 def refuse_early(asked: Asked, pipeline: Pipeline, code: SourceControl) -> None:

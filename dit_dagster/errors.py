@@ -4,6 +4,7 @@
     |-- UsageError               the request is wrong; nothing was done                          exit 2
     |   |-- BadName              a name is malformed
     |   |-- BadDeclaration       a defs.yaml is wrong: file, field, remedy
+    |   |-- TooMuchToRead        a comparison would read more bytes than it was allowed
     |   |-- UnknownName          a pipeline, mode, output, run or commit that does not exist
     |   `-- BadSource            a source table is missing, or has no rows where the plan needs them
     |-- PipelineError            the pipeline's own program failed                               exit 4
@@ -43,6 +44,10 @@ class BadDeclaration(UsageError):
 
 class UnknownName(UsageError):
     """Something was named that does not exist."""
+
+
+class TooMuchToRead(UsageError):
+    """A comparison would read more bytes than it was allowed; it read none."""
 
 
 class BadSource(UsageError):

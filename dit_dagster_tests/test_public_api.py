@@ -11,7 +11,7 @@ import dit_dagster
 
 def test_these_names_are_public() -> None:
     """Everything that the command does, and the component."""
-    assert dit_dagster.__all__ == ["MultiModePipeline", "compare", "explain", "plan", "run"]
+    assert dit_dagster.__all__ == ["MultiModePipeline", "assert_tables_equal", "compare", "explain", "plan", "run"]
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,12 @@ def test_these_names_are_public() -> None:
         pytest.param("plan", ["pipeline", "settings", "options"], id="plan"),
         pytest.param("explain", ["pipeline", "settings", "options"], id="explain"),
         pytest.param("run", ["pipeline", "settings", "watch", "stop", "options"], id="run"),
-        pytest.param("compare", ["left", "right", "policy", "settings"], id="compare"),
+        pytest.param(
+            "compare",
+            ["left", "right", "policy", "keys", "where", "exact", "max_bytes", "settings"],
+            id="compare",
+        ),
+        pytest.param("assert_tables_equal", ["left", "right", "policy", "options"], id="assert_tables_equal"),
     ],
 )
 def test_a_function_takes_these_arguments(name: str, parameters: list[str]) -> None:

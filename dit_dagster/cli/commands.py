@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dit_dagster.cli import demo, doctor, local
-from dit_dagster.errors import BadDeclaration, UnknownName, UsageError
+from dit_dagster.cli import compare, demo, doctor, local
+from dit_dagster.cli.files import check_writable
+from dit_dagster.errors import BadDeclaration, UnknownName
 from dit_dagster.model.verdict import EXIT_CODES
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.add_typer(local.app, name="local")
 app.add_typer(demo.app, name="demo")
 app.command("doctor")(doctor.doctor)
+app.command("compare")(compare.compare)
 
 _Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
 PipelineArgument = Annotated[str, typer.Argument(metavar="PIPELINE", help="a pipeline; 'dit list' shows them")]
@@ -100,7 +102,7 @@ def run(
     declared = wiring.find_pipeline(pipeline, settings)
     if like is None:
         api.refuse_early(asked, declared, wiring.source_control(declared, settings))
-    _writable(json_file)
+    check_writable("--json", json_file)
     place = wiring.workplace(declared, settings)
     request = (
         api.recorded_request(like, place, declared, asked, settings)
@@ -261,9 +263,3 @@ def list_(as_json: JsonFlag = False) -> None:
         print(json.dumps(found, indent=2))
     else:
         show_catalogue(found)
-
-
-def _writable(file: Path | None) -> None:
-    """A report that cannot be written is noticed before anything runs."""
-    if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
-        raise UsageError(f"--json {file}: not a file in a folder that exists")

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-_COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow", "error": "magenta"}
+COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow", "error": "magenta"}
 
 
 def console() -> Console:
@@ -29,7 +29,7 @@ def show_report(report: Mapping[str, Any]) -> None:
     out.print(verdict_table(report["comparisons"]))
     _show_reasons(out, report["comparisons"])
     out.print(_effort(report))
-    colour = _COLOURS[report["outcome"]]
+    colour = COLOURS[report["outcome"]]
     out.print(f"run {report['run_id']}  experiment {report['experiment_id']}")
     out.print(Text(report["outcome"].upper(), style=f"bold {colour}"))
 
@@ -63,7 +63,7 @@ def verdict_table(comparisons: Sequence[Mapping[str, Any]]) -> Table:
         table.add_row(
             comparison["output"],
             f"{comparison['left']} ~ {comparison['right']}",
-            Text(comparison["verdict"], style=_COLOURS[comparison["outcome"]]),
+            Text(comparison["verdict"], style=COLOURS[comparison["outcome"]]),
             " ~ ".join(rows),
             comparison["method"],
         )
@@ -112,7 +112,7 @@ def show_runs(runs: Sequence[Mapping[str, Any]]) -> None:
     for heading in ("run", "pipeline", "commit", "experiment", "started", "outcome", "executed", "reused"):
         table.add_column(heading, no_wrap=True)
     for run in runs:
-        outcome = Text(run["outcome"], style=_COLOURS.get(run["outcome"], ""))
+        outcome = Text(run["outcome"], style=COLOURS.get(run["outcome"], ""))
         table.add_row(
             run["run_id"],
             run["pipeline"],

@@ -11,10 +11,10 @@ from datetime import date
 from dit_dagster.comparing.digests import DIGEST_VERSION, Digest
 from dit_dagster.model.identity import TableName
 from dit_dagster.model.policy import ComparisonPolicy
-from dit_dagster.model.verdict import Cost, Verdict
+from dit_dagster.model.verdict import Cost, Foreseen, Verdict
 from dit_dagster.ports import Warehouse
 
-__all__ = ["DIGEST_VERSION", "Digest", "compare_tables", "digest", "spanning_rows"]
+__all__ = ["DIGEST_VERSION", "Digest", "compare_tables", "digest", "foresee", "spanning_rows"]
 
 
 def digest(warehouse: Warehouse, table: TableName, policy: ComparisonPolicy) -> tuple[Digest, Cost]:
@@ -39,10 +39,12 @@ def compare_tables(
     left_digest: Digest | None = None,
     right_digest: Digest | None = None,
     boundaries: Sequence[date] = (),
+    exact: bool = False,
 ) -> Verdict:
     """Judge two tables or views under `policy`.
 
     A given digest is trusted if it is of this digest version, policy and schema; two that are equal cost no statement.
+    With `exact` no digest is believed and no hash taken: rows are told apart by all that they hold.
     `boundaries` are the first days of slices: the explanation tells what share of the differences reaches over one.
     Raises BadDeclaration for a policy that does not fit; every other failure is the verdict Error.
     """
@@ -55,7 +57,17 @@ def compare_tables(
         labels=(left_label, right_label),
         digests=(left_digest, right_digest),
         boundaries=boundaries,
+        exact=exact,
     )
+
+
+def foresee(
+    warehouse: Warehouse, left: TableName, right: TableName, policy: ComparisonPolicy, *, exact: bool = False
+) -> Foreseen:
+    """Dry runs of what comparing two tables would read. Raises NotFound, BadDeclaration, or a WarehouseError."""
+    from dit_dagster.comparing.foreseeing import foreseen
+
+    return foreseen(warehouse, (left, right), policy, exact=exact)
 
 
 def spanning_rows(

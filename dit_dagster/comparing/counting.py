@@ -44,12 +44,18 @@ class Input:
     where: Node | None = None
 
 
-def scan(warehouse: Warehouse, inputs: Sequence[Input], policy: ComparisonPolicy) -> tuple[tuple[Digest, ...], Cost]:
+def scan(
+    warehouse: Warehouse, inputs: Sequence[Input], policy: ComparisonPolicy, spelling: Engine | None = None
+) -> tuple[tuple[Digest, ...], Cost]:
     """Digest every input, in one statement."""
-    statement = digest_statement(inputs, engine(warehouse.engine))
+    statement = digest_statement(inputs, spelling or engine(warehouse.engine))
     answer = warehouse.query(statement)
-    digests = tuple(_digest(answer, index, each.layout, policy) for index, each in enumerate(inputs))
-    return digests, cost_of(answer)
+    return digests_of(answer, inputs, policy), cost_of(answer)
+
+
+def digests_of(answer: Answer, inputs: Sequence[Input], policy: ComparisonPolicy) -> tuple[Digest, ...]:
+    """One for each input, in order. Raises Uncomparable where the engine does not hold what was written."""
+    return tuple(_digest(answer, index, each.layout, policy) for index, each in enumerate(inputs))
 
 
 def cost_of(answer: Answer) -> Cost:
@@ -62,11 +68,11 @@ def cost_of(answer: Answer) -> Cost:
     )
 
 
-def digest_statement(inputs: Sequence[Input], spelling: Engine) -> Statement:
-    """Per input and day: rows and hash sums; per input with keys: rows whose key an earlier row has."""
+def digest_statement(inputs: Sequence[Input], spelling: Engine, *more: exp.Select) -> Statement:
+    """Per input and day: rows and hash sums; per input with keys: rows whose key an earlier row has; and `more`."""
     parts = [_engine_row(spelling), *(_sums(index, each, spelling) for index, each in enumerate(inputs))]
     parts += [_duplicates(index, each, spelling) for index, each in enumerate(inputs) if each.layout.keys]
-    return Statement(sql=render(_union(parts)))
+    return Statement(sql=render(_union([*parts, *more])))
 
 
 def day_of(of: Column, alias: str) -> Node:
@@ -116,6 +122,18 @@ def _separated(sums: Sequence[Node]) -> list[Node]:
     """NULL sums, of no rows, become 0: CONCAT of a NULL would be NULL."""
     safe = [exp.Coalesce(this=each, expressions=[text("0")]) for each in sums]
     return [part for each in safe for part in (each, text(" "))]
+
+
+def total(kind: str, rows: exp.Select) -> exp.Select:
+    """How many rows a query has, as a row of the digest's statement."""
+    return exp.select(
+        named(number(-1), "side"),
+        named(text(kind), "kind"),
+        named(cast(exp.Null(), "STRING"), "day"),
+        named(exp.Count(this=exp.Star()), "n"),
+        named(text(""), "sums"),
+        named(text(""), "held"),
+    ).from_(rows.subquery("g"))
 
 
 def _duplicates(index: int, of: Input, spelling: Engine) -> exp.Select:

@@ -20,7 +20,8 @@ Without keys rows cannot be paired: a residue is then rows that one side lacks, 
 no answer would be the only one.
 
 The hashes make a verdict wrong with a probability of about 2^-128 for a given pair of tables (2^-64 where the only
-difference is one text of a single column on the local engine, and where a large residue is searched by bucket).
+difference is one text of a single column on the local engine, and where a large residue is searched by bucket). An
+exact comparison takes no chance: rows are grouped by their canonical text (grouping.py), the residue is taken by it.
 """
 
 from __future__ import annotations
@@ -33,10 +34,11 @@ from dit_dagster.comparing.cause import causes_of
 from dit_dagster.comparing.counting import Input, cost_of, scan
 from dit_dagster.comparing.digests import DIGEST_VERSION, Digest
 from dit_dagster.comparing.explanation import Findings, read
+from dit_dagster.comparing.grouping import grouped
 from dit_dagster.comparing.parting import FinalStates
 from dit_dagster.comparing.predicates import predicate
 from dit_dagster.comparing.residue import Question, residue_statement
-from dit_dagster.comparing.rows import engine
+from dit_dagster.comparing.rows import Engine, engine
 from dit_dagster.comparing.schema import Layout, differences, layout
 from dit_dagster.errors import NotFound, Uncomparable, WarehouseError
 from dit_dagster.model.identity import TableName
@@ -96,13 +98,19 @@ def compared(
     labels: tuple[str, str],
     digests: tuple[Digest | None, Digest | None],
     boundaries: Sequence[date],
+    spelling: Engine | None = None,
+    exact: bool = False,
 ) -> Verdict:
-    """Judge two tables. Only a wrong policy raises (BadDeclaration); whatever else goes wrong is a verdict."""
+    """Judge two tables. Only a wrong policy raises (BadDeclaration); whatever else goes wrong is a verdict.
+
+    `spelling` is the warehouse's engine, unless another is given. `exact` groups rows themselves, not their hashes.
+    """
     sides = (Side(label=labels[0], table=str(tables[0])), Side(label=labels[1], table=str(tables[1])))
     evidence = Evidence(left=sides[0], right=sides[1], policy=policy, ignored=dict(policy.ignore), method="schema")
     evidence = replace(evidence, engine=warehouse.engine, digest_version=DIGEST_VERSION)
     try:
-        return _judged(warehouse, tables, evidence, digests, boundaries)
+        spelling = spelling or engine(warehouse.engine, exact=exact)
+        return _judged(warehouse, tables, evidence, None if exact else digests, boundaries, spelling)
     except Uncomparable as reason:
         return Incomparable(evidence=evidence, reason=str(reason))
     except WarehouseError as error:
@@ -113,9 +121,11 @@ def _judged(
     warehouse: Warehouse,
     tables: tuple[TableName, TableName],
     evidence: Evidence,
-    stored: tuple[Digest | None, Digest | None],
+    stored: tuple[Digest | None, Digest | None] | None,
     boundaries: Sequence[date],
+    spelling: Engine,
 ) -> Verdict:
+    """Without `stored` the verdict is by grouping."""
     policy = evidence.policy
     known = warehouse.facts(tables)
     for side, table in zip((evidence.left, evidence.right), tables, strict=True):
@@ -124,14 +134,39 @@ def _judged(
     left, right = (known[table] for table in tables)
     if unlike := differences(left, right, policy):
         return SchemaDifferent(evidence=evidence, differences=unlike)
-    inputs = (_input(left, policy, warehouse.engine), _input(right, policy, warehouse.engine))
+    question = asked((left, right), policy, warehouse.engine, boundaries)
+    inputs = (question.left, question.right)
     evidence = replace(evidence, compared=tuple(column.name for column in inputs[0].layout.columns))
-    digests, evidence = _digests(warehouse, inputs, evidence, stored)
-    if digests[0].value == digests[1].value:
+    if stored is None:
+        digests, equal, evidence = _grouped(warehouse, question, evidence, spelling)
+    else:
+        digests, evidence = _digests(warehouse, inputs, evidence, stored, spelling)
+        equal = digests[0].value == digests[1].value
+        question = replace(question, days=digests[0].differing_days(digests[1]) if inputs[0].layout.day else None)
+    if equal:
         return _equal(digests[0].rows, evidence)
     if inputs[0].layout.tolerant and not inputs[0].layout.pairing:
         return Incomparable(evidence=evidence, reason=_keyless(inputs[0].layout, digests))
-    return _explained(warehouse, inputs, evidence, digests, boundaries)
+    question = replace(question, rows=digests[0].rows + digests[1].rows)
+    return _explained(warehouse, question, evidence, digests, spelling)
+
+
+def asked(
+    facts: tuple[TableFacts, TableFacts], policy: ComparisonPolicy, engine_name: str, boundaries: Sequence[date] = ()
+) -> Question:
+    """What is asked of all days of two tables. Raises Uncomparable, and BadDeclaration for a policy that is wrong."""
+    left, right = (_input(each, policy, engine_name) for each in facts)
+    declared, names = policy.expected_diff, left.layout.names
+    expected = predicate(declared.where, columns=names, what="expected_diff.where") if declared else None
+    return Question(left=left, right=right, days=None, boundaries=tuple(boundaries), expected=expected)
+
+
+def _grouped(
+    warehouse: Warehouse, question: Question, evidence: Evidence, spelling: Engine
+) -> tuple[tuple[Digest, Digest], bool, Evidence]:
+    digests, unequal, spent = grouped(warehouse, question, evidence.policy, spelling)
+    evidence = replace(evidence, cost=evidence.cost + spent, method="row grouping", digest_version=0)
+    return digests, unequal == 0, _with_digests(evidence, *digests)
 
 
 def _input(facts: TableFacts, policy: ComparisonPolicy, spelling: str) -> Input:
@@ -145,6 +180,7 @@ def _digests(
     inputs: tuple[Input, Input],
     evidence: Evidence,
     stored: tuple[Digest | None, Digest | None],
+    spelling: Engine,
 ) -> tuple[tuple[Digest, Digest], Evidence]:
     """Both digests: a stored one where it says what this comparison asks, one scan for those that are missing."""
     policy = evidence.policy
@@ -157,7 +193,7 @@ def _digests(
     missing = [side for side in (0, 1) if found[side] is None]
     cost = evidence.cost
     if missing:
-        taken, spent = scan(warehouse, [inputs[side] for side in missing], policy)
+        taken, spent = scan(warehouse, [inputs[side] for side in missing], policy, spelling)
         cost += spent
         for side, digest in zip(missing, taken, strict=True):
             found[side] = digest
@@ -165,7 +201,7 @@ def _digests(
     assert left is not None  # noqa: S101  # filled above
     assert right is not None  # noqa: S101
     if not left.comparable(right):
-        return _digests(warehouse, inputs, replace(evidence, cost=cost), (None, None))
+        return _digests(warehouse, inputs, replace(evidence, cost=cost), (None, None), spelling)
     method = "digest scan" if missing else "stored digests"
     return (left, right), _with_digests(replace(evidence, cost=cost, method=method), left, right)
 
@@ -206,24 +242,15 @@ def _keyless(columns: Layout, digests: tuple[Digest, Digest]) -> str:
 
 def _explained(
     warehouse: Warehouse,
-    inputs: tuple[Input, Input],
+    question: Question,
     evidence: Evidence,
     digests: tuple[Digest, Digest],
-    boundaries: Sequence[date],
+    spelling: Engine,
 ) -> Verdict:
-    left, right = inputs
-    declared = evidence.policy.expected_diff
-    question = Question(
-        left=left,
-        right=right,
-        days=digests[0].differing_days(digests[1]) if left.layout.day else None,
-        boundaries=tuple(boundaries),
-        rows=digests[0].rows + digests[1].rows,
-        expected=predicate(declared.where, columns=left.layout.names, what="expected_diff.where") if declared else None,
-    )
-    answer = warehouse.query(residue_statement(question, engine(warehouse.engine)))
+    left = question.left
+    answer = warehouse.query(residue_statement(question, spelling))
     evidence = replace(evidence, method="residue", cost=evidence.cost + cost_of(answer))
-    findings = read(answer.rows, left.layout, at_boundaries=bool(left.layout.span and boundaries))
+    findings = read(answer.rows, left.layout, at_boundaries=question.reaching is not None)
     doubled = [digest.duplicate_keys or 0 for digest in digests]
     causes = causes_of(
         findings.explanation, rows=(digests[0].rows, digests[1].rows), doubled_keys=doubled[1] - doubled[0]

@@ -85,6 +85,17 @@ def residue_statement(question: Question, spelling: Engine) -> Statement:
     return Statement(sql=_assembled(steps, told, spelling), parameters=_parameters(question))
 
 
+def unequal_rows(question: Question, spelling: Engine) -> exp.Select:
+    """The distinct rows that do not occur equally often on both sides, with how often they do: all that is grouped."""
+    return _net(question, spelling)
+
+
+def reading(question: Question, spelling: Engine) -> Statement:
+    """The part of the residue's statement that reads the tables, as one query: a dry run tells what it would read."""
+    steps = {"net": _net(question, spelling), "ranked": _ranked(question, spelling)}
+    return Statement(sql=render(_after(steps, _pairs(question, spelling))), parameters=_parameters(question))
+
+
 def _assembled(steps: Mapping[str, exp.Select], told: exp.Query, spelling: Engine) -> str:
     """BigQuery evaluates a named step as often as it is used, so there the pairs become a temporary table."""
     if spelling.keeps_steps:

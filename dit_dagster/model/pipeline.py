@@ -7,12 +7,11 @@ field and the remedy. Nothing here knows Dagster; the component wraps `Pipeline`
 from __future__ import annotations
 
 import string
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from dit_dagster.errors import BadDeclaration, BadName, UnknownName
@@ -20,6 +19,7 @@ from dit_dagster.model.identity import Label, PipelineName
 from dit_dagster.model.mode import GENERIC, MUTATE, OUTAGE, Mode, Moment, Slice
 from dit_dagster.model.mutation import DropRows, Mutation, RestrictKeys
 from dit_dagster.model.policy import ComparisonPolicy, Declared
+from dit_dagster.model.yaml_file import read_yaml
 
 
 def _label(text: str) -> str:
@@ -271,23 +271,9 @@ def _fields(template: str) -> Iterator[str]:
 COMPONENT = "dit_dagster.MultiModePipeline"
 
 
-class _EachOnce(yaml.SafeLoader):
-    """Refuses a key that stands twice: YAML keeps the last, and an output would be lost in silence."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [str(key.value) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1 and key != "<<":
-                raise yaml.constructor.ConstructorError(None, None, f"{key!r} stands twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
 def read_pipeline(file: Path) -> Pipeline:
     """Read one `defs.yaml`. Raises BadDeclaration naming file, field and remedy."""
-    try:
-        document = yaml.load(file.read_text(encoding="utf-8"), Loader=_EachOnce)  # noqa: S506  # a SafeLoader
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BadDeclaration(f"{file}: cannot be read: {' '.join(str(error).split())}") from error
+    document = read_yaml(file)
     if not isinstance(document, dict) or document.get("type") != COMPONENT:
         raise BadDeclaration(f"{file}: type must be {COMPONENT}")
     unknown = sorted(set(document) - {"type", "attributes"})

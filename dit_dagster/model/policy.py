@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from dit_dagster.errors import UsageError
 from dit_dagster.model.identity import content_hash
 
 
@@ -136,6 +138,22 @@ class ComparisonPolicy(Declared):
     def full_hash(self) -> str:
         """Identifies the whole policy, tolerances included."""
         return content_hash(self.model_dump(mode="json"))
+
+
+def refined(policy: ComparisonPolicy, *, keys: Sequence[str] = (), where: str | None = None) -> ComparisonPolicy:
+    """`policy` with keys and a predicate of the moment. UsageError if it declares others: a policy is one promise."""
+    if where is not None and not where.strip():
+        raise UsageError("where is empty; leave it out to compare all rows")
+    if keys and policy.keys and tuple(keys) != policy.keys:
+        raise UsageError(f"keys {', '.join(keys)}: the policy has {', '.join(policy.keys)}; change the policy instead")
+    if where is not None and policy.where is not None and where != policy.where:
+        raise UsageError(f"where {where!r}: the policy has {policy.where!r}; change the policy instead")
+    declared = policy.model_dump(mode="python", by_alias=True)
+    declared |= {"keys": tuple(keys) or policy.keys, "where": policy.where if where is None else where}
+    try:
+        return ComparisonPolicy.model_validate(declared)
+    except ValidationError as error:
+        raise UsageError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
 
 
 Day = date

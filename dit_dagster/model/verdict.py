@@ -7,7 +7,7 @@ and an `Expectation`, and is the only place that turns a verdict into pass, fail
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any, Literal, assert_never
@@ -60,6 +60,18 @@ class Cost:
             seconds=self.seconds + other.seconds,
             statements=self.statements + other.statements,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreseen:
+    """Bytes that a comparison would read: the verdict in any case, the explanation only if the tables differ."""
+
+    verdict: int
+    explanation: int
+
+    @property
+    def most(self) -> int:
+        return self.verdict + self.explanation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -338,6 +350,16 @@ _NAMES: Mapping[type[Any], str] = {
     Skipped: "SKIPPED",
     Error: "ERROR",
 }
+
+
+def foretold(verdict: Verdict, ahead: Foreseen) -> Verdict:
+    """`verdict` with the bytes that were estimated before for what was then read."""
+    cost = verdict.evidence.cost
+    if cost.statements == 0:
+        return verdict
+    explained = ahead.explanation if verdict.evidence.method == "residue" else 0
+    cost = replace(cost, bytes_estimated=ahead.verdict + explained)
+    return replace(verdict, evidence=replace(verdict.evidence, cost=cost))
 
 
 def verdict_name(verdict: Verdict) -> str:
