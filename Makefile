@@ -4,6 +4,7 @@
 # make check   what CI runs: lint, types, tests with a coverage floor, docs
 # make ui      Dagster's UI, with the sample pipeline
 # make bench   times, as ratios within one run
+# make bench-compare  comparisons beside those of datacompy, SQLMesh and reladiff: long
 # make history every commit of the sample through every mode: some minutes
 # make fuzz    10,000 pairs of tables against an oracle: long
 # make clean   stop the local cloud and remove what runs left behind
@@ -15,7 +16,7 @@ BIN := .venv/bin
 WORKERS ?= 2
 COVERAGE_FLOOR := 80
 
-.PHONY: setup demo test check lint types docs ui bench history fuzz clean lock
+.PHONY: setup demo test check lint types docs ui bench bench-compare history fuzz clean lock
 
 setup: .venv/complete
 
@@ -54,6 +55,9 @@ ui: setup
 
 bench: setup
 	$(BIN)/python -m dit_dagster_tests.bench
+
+bench-compare: setup
+	$(BIN)/python -m dit_dagster_tests.bench_compare $(BENCH_OPTIONS)
 
 history: setup
 	$(BIN)/dit demo --all
