@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 import venv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,11 @@ from google.cloud import bigquery
 
 from dit_dagster.adapters import local_gcp
 from dit_dagster.adapters.bigquery import BigQueryWarehouse
+from dit_dagster.comparing import Digest, compare_tables, digest
 from dit_dagster.model.identity import DatasetName
+from dit_dagster.model.policy import ComparisonPolicy
+from dit_dagster.model.verdict import verdict_name
+from dit_dagster.ports import Statement
 from dit_dagster_tests.bench_compare.tables import Pair, trap_pairs, wide_pairs
 
 _HERE = Path(__file__).parent
@@ -70,6 +75,7 @@ def main() -> None:
     parser.add_argument("--rows", default="1000000,5000000", help="rows of the wide tables, separated by commas")
     parser.add_argument("--tools", default=",".join(_TIMED), help="what to time beside ours")
     parser.add_argument("--peers", type=Path, help="a Python that has the peers; default: installed for this run")
+    parser.add_argument("--modes", type=int, default=1000, help="how many stored digests one experiment has")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="dit-bench-") as temporary:
         folder = Path(temporary)
@@ -82,6 +88,7 @@ def main() -> None:
             bench = Bench(folder=folder, peers=peers, warehouse=warehouse, dataset=dataset)
             for rows in (int(each) for each in options.rows.split(",") if each):
                 _time(bench, rows, options.rounds, [tool for tool in options.tools.split(",") if tool])
+            _stored(bench, options.modes)
             _answers(bench)
         finally:
             local_gcp.down(folder / "local")
@@ -125,6 +132,32 @@ def _print_times(tool: str, results: Sequence[Measures], ours: Sequence[Measures
     figures = "".join(f" {value:8.2f}" for value in medians[:2]) + f" {medians[2]:8.0f}"
     compared = "".join(f" {ratio:8.2f}" for ratio in ratios)
     print(f"{tool:>12}{figures}{compared}  {results[-1]['answer']}", flush=True)
+
+
+def _stored(bench: Bench, modes: int) -> None:
+    """Every mode against the reference, from digests that were stored: nothing is read."""
+    tables = [bench.dataset.table(f"mode_{number % 10}") for number in range(modes)]
+    for table in set(tables):
+        bench.warehouse.query(Statement(sql=f"CREATE TABLE {table.sql} AS SELECT 1 AS id, 'a' AS v"))
+    policy = ComparisonPolicy(keys=("id",))
+    stored = digest(bench.warehouse, tables[0], policy)[0].to_json()
+    started = time.monotonic()
+    verdicts = [
+        compare_tables(
+            bench.warehouse,
+            tables[0],
+            table,
+            policy,
+            left_digest=Digest.from_json(stored),
+            right_digest=Digest.from_json(stored),
+        )
+        for table in tables
+    ]
+    statements = sum(verdict.evidence.cost.statements for verdict in verdicts)
+    names = ", ".join(sorted({verdict_name(verdict) for verdict in verdicts}))
+    print(
+        f"\n{modes:,} modes from stored digests: {names}, {statements} statements, {time.monotonic() - started:.1f} s"
+    )
 
 
 def _answers(bench: Bench) -> None:

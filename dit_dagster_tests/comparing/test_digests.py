@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date
 
@@ -59,3 +60,18 @@ def test_digests_of_another_basis_are_not_compared(part: str) -> None:
     """Equal values would mean nothing."""
     assert not DIGEST.comparable(replace(DIGEST, **{part: "other"}))  # type: ignore[arg-type]  # all three are texts
     assert DIGEST.comparable(replace(DIGEST, rows=7))
+
+
+def test_a_thousand_stored_digests_fall_into_classes() -> None:
+    """An experiment of many modes and commits is sorted by its digests alone: no table is joined with another."""
+    days = [(date(2020, 1, 1 + day), 10, f"{day:032x}") for day in range(28)]
+    texts = [
+        json.dumps(replace(DIGEST, days=(*days, (None, number % 7, "cc")), rows=280 + number % 7).to_json())
+        for number in range(1000)
+    ]
+
+    classes: dict[str, list[int]] = {}
+    for number, text in enumerate(texts):
+        classes.setdefault(Digest.from_json(json.loads(text)).value, []).append(number)
+
+    assert sorted(classes.values()) == [list(range(kind, 1000, 7)) for kind in range(7)]
