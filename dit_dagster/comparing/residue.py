@@ -1,6 +1,7 @@
 """The residue's statement: equal rows cancel, what is left is paired and counted, all inside the warehouse.
 
-The steps, each a named query: `net`, the row hashes that do not cancel; `ranked`, the rows behind them as arrays of
+The steps, each a named query: of many rows first `buckets`, groups of row hashes whose sums differ, and `suspects`, the
+rows in them; `net`, the row hashes that do not cancel; `ranked`, the rows behind them as arrays of
 canonical texts, numbered within their key; `pairs`, where the two sides meet. Arrays of texts keep the statement short
 however many columns a table has: what is said of one value is said once, for all columns.
 """
@@ -16,7 +17,7 @@ from sqlglot import exp
 
 from dit_dagster.comparing.counting import Input, day_of
 from dit_dagster.comparing.distance import near
-from dit_dagster.comparing.rows import Engine, bucket, derived, marked, row_text, unmarked, value_text
+from dit_dagster.comparing.rows import Engine, bucket, derived, limbs, marked, row_text, unmarked, value_text
 from dit_dagster.comparing.schema import Column
 from dit_dagster.comparing.sql import (
     Node,
@@ -46,7 +47,10 @@ from dit_dagster.ports import Statement
 
 LEFT, RIGHT = 1, -1
 SIDE = "__dit_side"
-MANY_ROWS = 1_000_000
+_VERY_MANY_ROWS = 4_000_000
+_FIRST, _SECOND = "__dit_h1", "__dit_h2"
+MANY_ROWS = 100_000
+"""From here on a row is looked for by bucket first: grouping rows by hash is what costs."""
 _SIDES = ("l", "r")
 
 
@@ -70,9 +74,11 @@ class Question:
 def residue_statement(question: Question, spelling: Engine) -> Statement:
     """One statement: a chain of named steps, then the union of everything that is told about the pairs."""
     layout = question.left.layout
-    buckets = {"buckets": _buckets(question, spelling)} if _by_bucket(question, spelling) else {}
+    found_first: dict[str, exp.Select] = {}
+    if _by_bucket(question, spelling):
+        found_first = {"buckets": _buckets(question, spelling), "suspects": _suspects(question, spelling)}
     steps = {
-        **buckets,
+        **found_first,
         "net": _net(question, spelling),
         "ranked": _ranked(question, spelling),
         "pairs": _pairs(question, spelling),
@@ -179,17 +185,32 @@ def differing_days(of: Column | None, days: Sequence[date | None] | None) -> Nod
 
 def _net(question: Question, spelling: Engine) -> exp.Select:
     """Rows that do not cancel: per row hash, the copies on the left less those on the right."""
-    first, second = spelling.hashes(question.left.layout.columns, "t")
-    hashed = _both(question, spelling).select(column(SIDE, "t"), named(first, "h1"), named(second, "h2"))
-    if _by_bucket(question, spelling):
-        unequal = exp.select(column("k")).from_(step("buckets", "u")).subquery()
-        hashed = hashed.where(exp.In(this=bucket(first.copy()), query=unequal))
+    rows, (first, second) = _rows(question, spelling)
+    hashed = rows.select(column(SIDE, "t"), named(first, "h1"), named(second, "h2"))
     balance = call("SUM", column(SIDE))
     return (
         exp.select(column("h1"), column("h2"), named(balance, "net"), named(count(), "copies"))
         .from_(hashed.subquery("b"))
         .group_by(column("h1"), column("h2"))
         .having(exp.NEQ(this=balance.copy(), expression=number(0)))
+    )
+
+
+def _rows(question: Question, spelling: Engine) -> tuple[exp.Select, tuple[Node, Node]]:
+    """The rows that may be in the residue, as `t`, and their two hashes."""
+    if _by_bucket(question, spelling):
+        return exp.select().from_(step("suspects", "t")), (column(_FIRST, "t"), column(_SECOND, "t"))
+    return _both(question, spelling), spelling.hashes(question.left.layout.columns, "t")
+
+
+def _suspects(question: Question, spelling: Engine) -> exp.Select:
+    """The rows of buckets that differ, hashed once: few, and all that the later steps read."""
+    first, second = spelling.hashes(question.left.layout.columns, "t")
+    unequal = exp.select(column("k")).from_(step("buckets", "u")).subquery()
+    return (
+        _both(question, spelling)
+        .select(exp.Column(this=exp.Star(), table=_quoted("t")), named(first, _FIRST), named(second, _SECOND))
+        .where(exp.In(this=bucket(first.copy(), _bucket_bits(question)), query=unequal))
     )
 
 
@@ -200,20 +221,20 @@ def _by_bucket(question: Question, spelling: Engine) -> bool:
 def _buckets(question: Question, spelling: Engine) -> exp.Select:
     """Buckets of row hashes whose sums differ: only their rows need be grouped, which is what costs.
 
-    A bucket is overlooked with a chance of 2^-64.
+    The halves of the hashes are summed with the side as sign, which is the cheapest to group. A bucket is overlooked
+    with a chance of 2^-64.
     """
     first, _ = spelling.hashes(question.left.layout.columns, "t")
-    hashed = _both(question, spelling).select(column(SIDE, "t"), named(first, "h1"), named(bucket(first.copy()), "k"))
-    on_left = exp.EQ(this=column(SIDE), expression=number(LEFT))
-    left = call("SUM", choose(on_left, column("h1"), number(0)))
-    right = call("SUM", choose(on_left.copy(), number(0), column("h1")))
-    uneven = exp.NEQ(this=call("SUM", column(SIDE)), expression=number(0))
-    return (
-        exp.select(column("k"))
-        .from_(hashed.subquery("b"))
-        .group_by(column("k"))
-        .having(exp.or_(uneven, exp.NEQ(this=left, expression=right)))
-    )
+    key = bucket(first.copy(), _bucket_bits(question))
+    hashed = _both(question, spelling).select(column(SIDE, "t"), named(first, "h1"), named(key, "k"))
+    signed = [exp.Mul(this=column(SIDE), expression=limb) for limb in limbs(column("h1"))]
+    uneven = [exp.NEQ(this=call("SUM", each), expression=number(0)) for each in signed]
+    return exp.select(column("k")).from_(hashed.subquery("b")).group_by(column("k")).having(any_of(uneven))
+
+
+def _bucket_bits(question: Question) -> int:
+    """So many that few equal rows share a bucket with one that differs, and no more: groups cost time and memory."""
+    return 16 if question.rows <= _VERY_MANY_ROWS else 18
 
 
 def _ranked(question: Question, spelling: Engine) -> exp.Select:
@@ -244,14 +265,13 @@ def _sortable(of: Column, spelling: Engine, value: Node) -> Node:
 def _surplus(question: Question, spelling: Engine) -> exp.Select:
     """The rows behind `net`, each as often as it is in surplus, as arrays of texts."""
     layout = question.left.layout
-    hashes = spelling.hashes(layout.columns, "t")
+    rows, hashes = _rows(question, spelling)
     meet = [exp.EQ(this=value, expression=column(name, "n")) for value, name in zip(hashes, ("h1", "h2"), strict=True)]
     in_surplus = exp.GT(this=exp.Mul(this=column("net", "n"), expression=column(SIDE, "t")), expression=number(0))
     copy = window(call("ROW_NUMBER"), by=[column("h1", "n"), column("h2", "n")], order=[ordered(column("h1", "n"))])
     key = row_text([value_text(each, "t", spelling) for each in layout.pairing]) if layout.pairing else _side_text()
     return (
-        _both(question, spelling)
-        .select(
+        rows.select(
             named(column(SIDE, "t"), "side"),
             exp.Column(this=exp.Star(), table=_quoted("n")),
             named(key, "key"),

@@ -45,7 +45,6 @@ from dit_dagster.ports import Field
 
 _LOW_BITS = 0xFFFFFFFF
 _SALT = "~"
-_BUCKET_BITS = 18
 
 
 class Engine(Protocol):
@@ -308,9 +307,14 @@ def _unsigned_zero(value: Node) -> Node:
     return choose(exp.EQ(this=value.copy(), expression=number(0)), exp.Literal.number("0.0"), value.copy())
 
 
-def bucket(row_hash: Node) -> Node:
-    """The upper bits of a 64-bit number: one of a quarter of a million."""
-    return exp.BitwiseRightShift(this=row_hash, expression=number(64 - _BUCKET_BITS))
+def bucket(row_hash: Node, bits: int) -> Node:
+    """The upper bits of a 64-bit number."""
+    return exp.BitwiseRightShift(this=row_hash, expression=number(64 - bits))
+
+
+def limbs(row_hash: Node) -> tuple[Node, Node]:
+    """A 64-bit number in two halves, each an INT64 that is never negative."""
+    return cast(_high_limb(row_hash), "INT64"), cast(_low_limb(row_hash), "INT64")
 
 
 def _high_limb(value: Node) -> Node:
