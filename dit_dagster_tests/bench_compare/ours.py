@@ -12,6 +12,7 @@ import os
 import resource
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import sqlglot  # noqa: F401  # loading a module is not measured, here as with the peers
@@ -53,7 +54,8 @@ def _descendants(pid: int) -> list[int]:
     found = [pid]
     for parent in found:
         for task in Path(f"/proc/{parent}/task").iterdir():
-            found += [int(child) for child in (task / "children").read_text(encoding="ascii").split()]
+            with suppress(FileNotFoundError):  # a thread that has ended meanwhile
+                found += [int(child) for child in (task / "children").read_text(encoding="ascii").split()]
     return found
 
 
