@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -77,6 +78,7 @@ def main() -> None:
     parser.add_argument("--peers", type=Path, help="a Python that has the peers; default: installed for this run")
     parser.add_argument("--modes", type=int, default=1000, help="how many stored digests one experiment has")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # so that the local cloud is stopped
     with tempfile.TemporaryDirectory(prefix="dit-bench-") as temporary:
         folder = Path(temporary)
         peers = options.peers or _installed(folder / "peers")
