@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from typing import TYPE_CHECKING
 
 from dit_dagster.comparing.digests import DIGEST_VERSION, Digest
 from dit_dagster.model.identity import TableName
@@ -14,7 +15,10 @@ from dit_dagster.model.policy import ComparisonPolicy
 from dit_dagster.model.verdict import Cost, Foreseen, Verdict
 from dit_dagster.ports import Warehouse
 
-__all__ = ["DIGEST_VERSION", "Digest", "compare_tables", "digest", "foresee", "spanning_rows"]
+if TYPE_CHECKING:
+    from dit_dagster.comparing.parting import FinalStates
+
+__all__ = ["DIGEST_VERSION", "Digest", "compare_tables", "digest", "final_states", "foresee", "spanning_rows"]
 
 
 def digest(warehouse: Warehouse, table: TableName, policy: ComparisonPolicy) -> tuple[Digest, Cost]:
@@ -82,3 +86,15 @@ def spanning_rows(
     from dit_dagster.comparing.spanning import count_spanning
 
     return count_spanning(warehouse, table, policy, boundaries)
+
+
+def final_states(
+    warehouse: Warehouse,
+    tables: tuple[TableName, TableName],
+    policy: ComparisonPolicy,
+    digests: tuple[Digest | None, Digest | None],
+) -> FinalStates:
+    """Two tables that differ, to be held against the states before them. NotFound, Uncomparable, BadDeclaration."""
+    from dit_dagster.comparing import engine
+
+    return engine.final_states(warehouse, tables, policy, digests)

@@ -206,6 +206,10 @@ class Explanation:
         """All that may have happened, in a few words; empty where nothing was asked."""
         return "; ".join(map(str, self.causes))
 
+    @property
+    def unexplained(self) -> bool:
+        return [cause.name for cause in self.causes] == [CauseName.UNEXPLAINED]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identical:

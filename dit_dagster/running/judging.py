@@ -12,8 +12,15 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from dit_dagster.comparing import DIGEST_VERSION, Digest, compare_tables, digest, spanning_rows
-from dit_dagster.errors import DitError, StateInvalid, Uncomparable
+from dit_dagster.comparing import (
+    DIGEST_VERSION,
+    Digest,
+    compare_tables,
+    digest,
+    final_states,
+    spanning_rows,
+)
+from dit_dagster.errors import DitError, StateInvalid, Uncomparable, WarehouseError
 from dit_dagster.model.identity import Fingerprint, TableName, content_hash
 from dit_dagster.model.outcome import (
     Blocked,
@@ -28,10 +35,13 @@ from dit_dagster.model.outcome import (
 from dit_dagster.model.pipeline import Output
 from dit_dagster.model.state import PhaseRecord
 from dit_dagster.model.verdict import (
+    Cause,
+    CauseName,
     Different,
     Error,
     Evidence,
     Expectation,
+    Explanation,
     Incomparable,
     Incomplete,
     NonDeterministic,
@@ -48,6 +58,7 @@ from dit_dagster.model.window import Window
 from dit_dagster.planning.decision import changed_since
 from dit_dagster.planning.plan import NoPair, Pair, Plan, PlannedMode
 from dit_dagster.ports import Event, Statement, Warehouse
+from dit_dagster.running.parting import first_parting
 from dit_dagster.running.phase import compared_role
 from dit_dagster.running.sources import quoted
 from dit_dagster.running.workplace import Workplace
@@ -187,11 +198,40 @@ class Judge:
             right_digest=digests.of(right.leaf, pair.output),
             boundaries=boundaries,
         )
+        if isinstance(verdict, Different):
+            verdict = replace(verdict, explanation=self._told(verdict.explanation, pair, left, right, digests))
         if isinstance(verdict, Different) and right.replica:
             return NonDeterministic(evidence=verdict.evidence, explanation=verdict.explanation)
         if judged(verdict, self.expectation) is Outcome.PASS:
             verdict = self._lessened(verdict, pair, output, left, right, digests)
         return self._warned(verdict, pair, output, right, boundaries, digests)
+
+    def _told(
+        self, explanation: Explanation, pair: Pair, left: PlannedMode, right: PlannedMode, digests: _Digests
+    ) -> Explanation:
+        """With what only the plan knows: where the modes part, and whether what a step reads differs already."""
+        ends = (left.leaf, right.leaf)
+        if explanation.unexplained:
+            upstream = self._upstream(pair, ends, digests)
+            explanation = replace(explanation, causes=upstream or explanation.causes)
+        policy = self.plan.request.pipeline.outputs[pair.output].policy
+        tables = {name: digests.table(name, pair.output) for name in right.path if digests.stands(name)}
+        records = {name: record for name in right.path if (record := digests.record(name)) is not None}
+        try:
+            both = (digests.table(ends[0], pair.output), tables[ends[1]])
+            taken = (digests.of(ends[0], pair.output), digests.of(ends[1], pair.output))
+            final = final_states(self.workplace.warehouse, both, policy, taken)
+            return replace(explanation, parting=first_parting(self.plan, left, right, final, tables, records))
+        except (StateInvalid, WarehouseError, Uncomparable) as reason:
+            return replace(explanation, parting_untold=str(reason))
+
+    def _upstream(self, pair: Pair, ends: tuple[Fingerprint, Fingerprint], digests: _Digests) -> tuple[Cause, ...]:
+        """The outputs declared before this one that differ between the same states: look there first."""
+        outputs = list(self.plan.request.pipeline.outputs)
+        earlier = outputs[: outputs.index(pair.output)]
+        differ = [name for name in earlier if _unlike(*(digests.of(end, name) for end in ends))]
+        evidence = f"{', '.join(differ)} differs between the same modes, and is declared before {pair.output}"
+        return (Cause(name=CauseName.UPSTREAM, evidence=evidence),) if differ else ()
 
     def _lessened(
         self, verdict: Verdict, pair: Pair, output: Output, left: PlannedMode, right: PlannedMode, digests: _Digests
@@ -303,7 +343,7 @@ class Judge:
         )
 
 
-_JUDGING_VERSION = 2
+_JUDGING_VERSION = 4
 """Raised whenever this module would judge the same states differently."""
 
 
@@ -324,6 +364,10 @@ class _Digests:
     def record(self, fingerprint: Fingerprint) -> PhaseRecord | None:
         """What is known of a state, whether its tables still stand or not."""
         return self._records.get(fingerprint)
+
+    def stands(self, fingerprint: Fingerprint) -> bool:
+        """Whether a state's tables are there."""
+        return fingerprint in self._standing
 
     def table(self, fingerprint: Fingerprint, output: str) -> TableName:
         record = self._records[fingerprint]
@@ -420,6 +464,11 @@ def slice_boundaries(plan: Plan, *modes: PlannedMode) -> tuple[date, ...]:
     inside = plan.request.window
     days = {day for window in windows for day in (window.start, window.end)}
     return tuple(sorted(day for day in days if inside.start < day < inside.end))
+
+
+def _unlike(left: Digest | None, right: Digest | None) -> bool:
+    """Whether two states are known to differ."""
+    return left is not None and right is not None and left.comparable(right) and left.value != right.value
 
 
 def _repeated(warehouse: Warehouse, table: TableName | None, columns: Sequence[str]) -> int:

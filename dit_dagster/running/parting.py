@@ -1,13 +1,13 @@
 """The first phase after which two modes part: a search over the states that every phase leaves behind.
 
-A state in between is held against the final ones (comparing/parting.py), on the days that true input had filled by
+A state in between is held against the final ones (comparing/parting.py), on the days of which all can be known by
 then. The search gallops: what goes wrong usually does so in one of the first phases, and a mode can have hundreds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from dit_dagster.errors import StateInvalid
@@ -61,12 +61,18 @@ def first_parting(
 
 
 def covered_until(plan: Plan, mode: PlannedMode) -> tuple[date | None, ...]:
-    """After each phase, the first day that true input has not filled; None if the whole window is."""
+    """After each phase, the first day of which nothing can be said yet; None if the whole window is filled.
+
+    That is the first day that true input has not filled, less the days that the pipeline reads back: so long can what
+    lies before a window still show in it.
+    """
+    back = timedelta(days=plan.request.pipeline.reads_back)
     nodes = [plan.nodes[name] for name in mode.path]
     phases = [(node.window, bool(node.mutation)) for node in nodes]
     window = plan.request.window
     filled = filled_after(phases, owns_to_end=plan.request.pipeline.owns_to_end)
-    return tuple(next((day for day in window.each_day() if day not in days), None) for days in filled)
+    unfilled = (next((day for day in window.each_day() if day not in days), None) for days in filled)
+    return tuple(day - back if day is not None else None for day in unfilled)
 
 
 def first_true(count: int, holds: Callable[[int], bool]) -> int:
