@@ -23,7 +23,7 @@ app = typer.Typer(
 _PIPELINE = "flight_gaps"
 _AT_A_TIME = 2
 """Commits: while the phases of one wait for the warehouse, the other's steps start."""
-_SHOWN = (("v1", "full"), ("bug-lost-at-boundary", "short"), ("bug-append-only", "short"), ("bug-last-day", "short"))
+_SHOWN = (("v1", "full"), ("bug-lost-at-boundary", "brief"), ("bug-append-only", "brief"), ("bug-last-day", "brief"))
 
 
 @app.callback()
@@ -85,7 +85,15 @@ def _request(
 
     pipeline = wiring.find_pipeline(_PIPELINE, settings)
     days = expected.windows[window]
-    asked = api.Asked(pipeline=_PIPELINE, commit=tag, modes=modes, start=days.start, end=days.end, jobs=jobs)
+    asked = api.Asked(
+        pipeline=_PIPELINE,
+        commit=tag,
+        modes=modes,
+        start=days.start,
+        end=days.end,
+        tail=expected.tails[window],
+        jobs=jobs,
+    )
     return api.make_request(asked, pipeline, place, settings)
 
 

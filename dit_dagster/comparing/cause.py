@@ -134,7 +134,7 @@ def _offset(column: ColumnDifference, pairs: Sequence[Pair]) -> str | None:
 
 def _factor(column: ColumnDifference, pairs: Sequence[Pair]) -> str | None:
     numbers = _numbers(pairs) if column.unit is None else None
-    if not numbers or len(set(numbers)) < 2 or any(left == 0 for left, _ in numbers):
+    if not numbers or len(set(numbers)) < 2 or any(0 in pair for pair in numbers):
         return None
     first, *others = (right / left for left, right in numbers)
     same = all(math.isclose(first, other, rel_tol=1e-9) for other in others)

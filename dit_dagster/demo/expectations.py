@@ -17,13 +17,16 @@ from dit_dagster.model.window import Window
 class Cell:
     """The expected verdict on one output of one mode, compared with the reference.
 
-    `because` names the counts that must be above zero, and that no other is; `rows` bounds their sum.
+    `because` names the counts that must be above zero, and that no other is; `rows` bounds their sum. `causes` are the
+    names of the signatures; `phase` is the first one after which the modes part, from 1.
     """
 
     verdict: str
     because: tuple[str, ...] = ()
     rows: tuple[int, int] | None = None
     missing: tuple[date, ...] = ()
+    causes: tuple[str, ...] = ()
+    phase: int | None = None
 
     def complaint(self, comparison: Mapping[str, Any]) -> str | None:
         """What is not as expected in a comparison's JSON, or None."""
@@ -38,6 +41,17 @@ class Cell:
         found = {*comparison["detail"].get("missing_left", ()), *comparison["detail"].get("missing_right", ())}
         if self.missing and found != {day.isoformat() for day in self.missing}:
             return f"expected no rows on {', '.join(map(str, self.missing))}; found {', '.join(sorted(found))}"
+        return self._unlike_told(comparison["explanation"] or {})
+
+    def _unlike_told(self, explanation: Mapping[str, Any]) -> str | None:
+        """What is not as expected of why and since when."""
+        causes = tuple(cause["name"] for cause in explanation.get("causes", ()))
+        if self.causes and causes != self.causes:
+            return f"expected the causes {', '.join(self.causes)}; found {', '.join(causes) or 'none'}"
+        parting = explanation.get("parting")
+        if self.phase is not None and (parting is None or parting["index"] + 1 != self.phase):
+            found = parting["index"] + 1 if parting else explanation.get("parting_untold") or "none"
+            return f"expected the modes to part after phase {self.phase}; found {found}"
         return None
 
 
@@ -49,6 +63,7 @@ class Expected:
     """The whole of expected.yaml."""
 
     windows: Mapping[str, Window]
+    tails: Mapping[str, int]
     cells: Mapping[tuple[str, str, str, str], Cell]
     against_v1: Mapping[tuple[str, str, str], str]
 
@@ -81,7 +96,8 @@ def read_expected() -> Expected:
                 for mode, stated in modes.items()
             }
     windows = {name: Window(each["start"], each["end"]) for name, each in document["windows"].items()}
-    return Expected(windows=windows, cells=cells, against_v1=against)
+    tails = {name: each.get("tail", document["tail"]) for name, each in document["windows"].items()}
+    return Expected(windows=windows, tails=tails, cells=cells, against_v1=against)
 
 
 def _cell(stated: str | Mapping[str, Any]) -> Cell:
@@ -92,4 +108,6 @@ def _cell(stated: str | Mapping[str, Any]) -> Cell:
         because=tuple(stated.get("because", ())),
         rows=tuple(stated["rows"]) if "rows" in stated else None,
         missing=tuple(stated.get("missing", ())),
+        causes=tuple(stated.get("causes", ())),
+        phase=stated.get("phase"),
     )
