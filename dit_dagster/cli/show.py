@@ -77,10 +77,25 @@ def _show_reasons(out: Console, comparisons: Sequence[Mapping[str, Any]]) -> Non
             out.print(Text(f"  {title}: {comparison['reason']}", style="dim"))
         for warning in comparison["warnings"]:
             out.print(Text(f"  {title}: warning: {warning}", style="yellow"))
-        for sample in (comparison["explanation"] or {}).get("samples", ())[:3]:
+        explanation = comparison["explanation"] or {}
+        for line in parting_lines(explanation):
+            out.print(Text(f"    {line}"))
+        for sample in explanation.get("samples", ())[:3]:
             key = ", ".join(f"{name}={value}" for name, value in sample["key"].items())
             what = sample["column"] or "row"
             out.print(Text(f"    {key}: {what}: {sample['left']} ~ {sample['right']}", style="dim"))
+
+
+def parting_lines(explanation: Mapping[str, Any]) -> Sequence[str]:
+    """Since when two modes differ: the phase, the commands that it ran, and the first row."""
+    parting = explanation.get("parting")
+    if parting is None:
+        untold = explanation.get("parting_untold")
+        return [f"where the modes part cannot be told: {untold}"] if untold else []
+    where = f"phase {parting['index'] + 1} of {parting['mode']}, [{parting['start']}, {parting['end']})"
+    lines = [f"the modes part after {where}: {parting['rows']:,} differing rows stand there already"]
+    lines += [f"  $ {command}" for command in parting["commands"]]
+    return lines + [f"  {row['kind']}: {row['row']}" for row in parting["samples"][:1]]
 
 
 def show_prospect(prospect: Mapping[str, Any], *, decisions: bool) -> None:

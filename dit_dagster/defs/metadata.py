@@ -52,10 +52,24 @@ def _tables(comparison: Mapping[str, Any], evidence: Mapping[str, Any], explanat
         "columns": _rows([_column(column) for column in comparison["columns"]]),
         "samples": _rows(samples),
         "days": _rows(days),
+        "causes": _rows([dict(cause) for cause in explanation.get("causes", ())]),
+        "first_phase_apart": _rows([_parting(explanation["parting"])] if explanation.get("parting") else []),
         "ignored": _rows([{"column": name, "reason": why} for name, why in evidence["ignored"].items()]),
         "warnings": _list(comparison["warnings"]),
     }
     return {name: value for name, value in shown.items() if value is not None}
+
+
+def _parting(parting: Mapping[str, Any]) -> dict[str, Any]:
+    """The phase after which the modes part, in one row."""
+    return {
+        "mode": parting["mode"],
+        "phase": parting["index"] + 1,
+        "start": parting["start"],
+        "end": parting["end"],
+        "rows": parting["rows"],
+        "commands": "; ".join(parting["commands"]),
+    }
 
 
 def _column(column: Mapping[str, Any]) -> dict[str, Any]:

@@ -85,7 +85,8 @@ def first_true(count: int, holds: Callable[[int], bool]) -> int:
         if holds(low + stride):
             high = low + stride
             break
-        low, stride = low + stride, stride * 2
+        low += stride
+        stride = low + 1
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if holds(middle) else (middle, high)

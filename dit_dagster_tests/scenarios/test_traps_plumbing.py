@@ -92,6 +92,35 @@ def test_trap_24_a_known_bad_commit_is_red_in_every_mode(bench: Bench) -> None:
     assert ran.comparison("bfd")["explanation"]["multiplicity"] > 0
 
 
+def test_the_first_phase_after_which_modes_part_is_told(bench: Bench) -> None:
+    """The daily run that doubled its days, with its window, its command and a row that is there too often."""
+    bench.commit(APPENDING, "appending")
+
+    ran = bench.run("bf", "bftruncate", commit="appending")
+
+    parting = ran.comparison("bftruncate")["explanation"]["parting"]
+    assert (parting["mode"], parting["index"], parting["start"]) == ("bftruncate", 1, "2024-01-06")
+    assert "job.py 2024-01-06 2024-01-08" in parting["commands"][0]
+    found = {(row["kind"], row["key"]["day"]) for row in parting["samples"]}
+    assert found == {("extra", "2024-01-06"), ("extra", "2024-01-07")}
+
+
+def test_where_modes_part_is_not_guessed_when_a_state_is_gone(bench: Bench) -> None:
+    """The state in between was dropped, the one that it led to still stands: then it cannot be told."""
+    bench.commit(APPENDING, "appending")
+    bench.run("bf", "bftruncate", commit="appending")
+    for table in bench.tables():
+        if "_bftruncate_1_" in table:
+            bench.query(f"DROP {'VIEW' if table.endswith('_busy') else 'TABLE'} `{bench.scratch}.{table}`")
+    bench.declare(outputs={"daily": {"keys": ["day", "vessel"], "day": "day", "dimensions": ["vessel"]}})
+
+    ran = bench.run("bf", "bftruncate", commit="appending")
+
+    told = ran.comparison("bftruncate")["explanation"]
+    assert (ran.executed, told["parting"]) == (0, None)
+    assert told["parting_untold"].startswith("the state after phase 2 of bftruncate is gone")
+
+
 def test_trap_28_what_varies_from_run_to_run_is_told_from_a_mode_difference(bench: Bench) -> None:
     """Trap 28: the replica of the first mode differs, with its columns; that is not passed either."""
     bench.commit(RANDOM, "random")
