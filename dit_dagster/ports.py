@@ -88,6 +88,9 @@ class Warehouse(Protocol):
     def ensure_dataset(self, dataset: DatasetName) -> None:
         """The dataset exists afterwards; one that exists is left as it is."""
 
+    def owns(self, dataset: DatasetName) -> bool:
+        """Whether the dataset carries the label of those that this project makes; False if there is none."""
+
     def tables(self, dataset: DatasetName, prefix: str) -> tuple[TableName, ...]:
         """Every table and view whose name starts with `prefix`, in order of name; () if there is no such dataset."""
 
@@ -211,6 +214,18 @@ class Held:
     silent: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """When each run last said something of its own, and what time it is for the server."""
+
+    now: datetime
+    runs: Mapping[str, datetime]
+
+
+ON_BEHALF = ("released", "cancel_requested", "run_cancelled", "collected", "spared", "pinned", "unpinned")
+"""Kinds of events that others write about a run: they are no sign that it is alive."""
+
+
 class Registry(Protocol):
     """The record of runs, phases, digests and verdicts: append-only, ordered by the server's time.
 
@@ -256,3 +271,26 @@ class Registry(Protocol):
 
     def release(self, claim: Claim) -> None:
         """Give a claim back, whether it was used or not. Releasing twice is no error."""
+
+    def heard(self) -> Heard:
+        """When each run was last heard of, by events that it wrote itself: all kinds but ON_BEHALF."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folder:
+    """Something below the home directory that can be built again: a checkout, an environment, logs."""
+
+    kind: str
+    path: Path
+    used: datetime
+    bytes: int
+
+
+class Home(Protocol):
+    """The home directory of this machine, as far as it can be built again."""
+
+    def unused_since(self, moment: datetime) -> Sequence[Folder]:
+        """What was last used before `moment`, by this machine's clock."""
+
+    def remove(self, folder: Folder, moment: datetime) -> bool:
+        """Remove it, unless it was used since `moment` or is gone: then False. Two at once do no harm."""

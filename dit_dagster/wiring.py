@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 from dit_dagster.adapters.environments import UvEnvironments
 from dit_dagster.adapters.git import GitSource
+from dit_dagster.adapters.home import MachineHome
 from dit_dagster.adapters.process import ProcessRunner
 from dit_dagster.adapters.registry import WarehouseRegistry
 from dit_dagster.errors import UnknownName
 from dit_dagster.model.identity import TableName
 from dit_dagster.model.pipeline import Pipeline, read_pipeline
+from dit_dagster.running.cleaning import Premises
 from dit_dagster.running.workplace import Workplace
 from dit_dagster.settings import Settings, inherited, whole_environment
 
@@ -132,3 +134,15 @@ def registry(settings: Settings, around: Surroundings | None = None) -> Warehous
     """The registry alone, for those that only look."""
     warehouse = (around or surroundings(settings)).warehouse
     return WarehouseRegistry(warehouse, settings.registry(warehouse.project))
+
+
+def premises(settings: Settings, around: Surroundings | None = None) -> Premises:
+    """Where there is something to clean up."""
+    warehouse = (around or surroundings(settings)).warehouse
+    return Premises(
+        warehouse=warehouse,
+        registry=WarehouseRegistry(warehouse, settings.registry(warehouse.project)),
+        dataset=settings.dataset(warehouse.project),
+        records=settings.registry(warehouse.project),
+        home=MachineHome(settings.directory),
+    )

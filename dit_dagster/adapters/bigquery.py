@@ -141,6 +141,14 @@ class BigQueryWarehouse:
         with _translated(str(dataset)):
             self._client.create_dataset(resource, exists_ok=True, retry=self._retry)
 
+    def owns(self, dataset: DatasetName) -> bool:
+        try:
+            with _translated(str(dataset)):
+                labels = self._client.get_dataset(str(dataset), retry=self._retry).labels
+        except NotFound:
+            return False
+        return bool(labels.get("dit") == _GENERATED["dit"])
+
     def tables(self, dataset: DatasetName, prefix: str) -> tuple[TableName, ...]:
         try:
             names = list(self._listed(dataset) if self._engine == "local" else self._found(dataset, prefix))

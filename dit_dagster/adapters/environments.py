@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import os
 import platform
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dit_dagster.errors import EnvironmentFailed, UsageError
@@ -46,6 +47,8 @@ class UvEnvironments:
 
     def _once(self, directory: Path, build: Callable[[], None]) -> None:
         complete = directory / "complete"
+        with suppress(FileNotFoundError):
+            os.utime(directory)  # the clean-up goes by the last use
         if not complete.exists():
             with _only_one(directory.with_suffix(".wait")):
                 if not complete.exists():

@@ -58,7 +58,9 @@ class GitSource:
         # Equal subtrees do not make equal checkouts: the directory is the commit's whole tree.
         whole = self._text("rev-parse", "--verify", f"{commit}^{{tree}}")
         directory = self._home / "checkouts" / whole
-        if not directory.exists():
+        try:
+            os.utime(directory)  # the clean-up goes by the last use
+        except FileNotFoundError:
             self._extract(commit, directory)
         return Checkout(directory=directory, commit=commit, tree=tree)
 

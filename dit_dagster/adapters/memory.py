@@ -21,7 +21,7 @@ from typing import Any
 
 from dit_dagster.errors import StepFailed, UnknownName
 from dit_dagster.model.identity import Commit, GitRef, Tree
-from dit_dagster.ports import Checkout, Claim, Environment, Event, Exit, Held, Invocation
+from dit_dagster.ports import ON_BEHALF, Checkout, Claim, Environment, Event, Exit, Heard, Held, Invocation
 
 
 @dataclass(slots=True)
@@ -112,6 +112,11 @@ class MemoryRegistry:
         with self._lock:
             self._end(claim)
             self.append([_of_claim("released", claim, {})])
+
+    def heard(self) -> Heard:
+        with self._lock:
+            own = [event for event in self._events if event.kind not in ON_BEHALF and event.at is not None]
+            return Heard(now=self._now(), runs={event.run_id: event.at for event in own if event.at is not None})
 
     def _end(self, claim: Claim) -> None:
         lease = self._leases[claim.fingerprint]

@@ -21,7 +21,7 @@ from typing import Any
 
 from dit_dagster.errors import AlreadyExists, NotFound
 from dit_dagster.model.identity import DatasetName, TableName
-from dit_dagster.ports import Claim, Event, Field, Held, Scalar, Statement, Warehouse
+from dit_dagster.ports import ON_BEHALF, Claim, Event, Field, Heard, Held, Scalar, Statement, Warehouse
 
 PATIENCE_SECONDS = 60.0
 
@@ -141,6 +141,18 @@ class WarehouseRegistry:
 
     def release(self, claim: Claim) -> None:
         self.append([_of_claim("released", claim)])
+
+    def heard(self) -> Heard:
+        sql = (
+            f"SELECT run_id, MAX(recorded_at) AS at, CURRENT_TIMESTAMP() AS now FROM {self.events.sql} "
+            "WHERE kind NOT IN UNNEST(@others) GROUP BY run_id"
+        )
+        try:
+            rows = self._warehouse.query(Statement(sql=sql, parameters={"others": list(ON_BEHALF)})).rows
+        except NotFound:
+            rows = ()  # nothing was ever recorded
+        now = max((row["now"] for row in rows), default=datetime.now(UTC))
+        return Heard(now=now, runs={row["run_id"]: row["at"] for row in rows})
 
     def _standing(self, fingerprint: str) -> Held | tuple[int, int]:
         """Who holds a fingerprint, or the next generation and the present epoch."""

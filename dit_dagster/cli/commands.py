@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dit_dagster.cli import compare, demo, doctor, local
+from dit_dagster.cli import collection, compare, demo, doctor, local
 from dit_dagster.cli.files import check_writable
 from dit_dagster.errors import BadDeclaration, UnknownName
 from dit_dagster.model.verdict import EXIT_CODES
@@ -27,6 +27,11 @@ app = typer.Typer(
 app.add_typer(local.app, name="local")
 app.add_typer(demo.app, name="demo")
 app.command("doctor")(doctor.doctor)
+app.command("gc")(collection.gc)
+app.command("cancel")(collection.cancel)
+app.command("cache-cancel")(collection.cancel)
+app.command("pin")(collection.pin)
+app.command("unpin")(collection.unpin)
 app.command("compare")(compare.compare)
 
 _Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]

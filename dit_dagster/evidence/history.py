@@ -8,9 +8,10 @@ from dit_dagster.ports import Registry
 
 
 def recorded_runs(registry: Registry, pipeline: str | None, limit: int) -> list[dict[str, Any]]:
-    """The latest runs, newest first; one that has not finished is `running`."""
+    """The latest runs, newest first; one that has not finished is `running`, or `cancelled`."""
     planned = registry.of_pipeline("run_planned", pipeline, limit)
     finished = {event.run_id: event for event in registry.of_pipeline("run_finished", pipeline, 2 * limit)}
+    cancelled = {event.run_id for event in registry.of_pipeline("run_cancelled", pipeline, 2 * limit)}
     runs = []
     for event in planned:
         end = finished.get(event.run_id)
@@ -23,10 +24,14 @@ def recorded_runs(registry: Registry, pipeline: str | None, limit: int) -> list[
                 "experiment_id": event.payload["experiment_id"],
                 "modes": event.payload["modes"],
                 "started_at": event.at.isoformat(timespec="seconds") if event.at else "",
-                "outcome": end.payload["outcome"] if end else "running",
+                "outcome": end.payload["outcome"] if end else _without_report(event.run_id in cancelled),
                 "seconds": end.payload["seconds"] if end else None,
                 "executed": counts["executed"],
                 "reused": counts["reused"],
             }
         )
     return runs
+
+
+def _without_report(cancelled: bool) -> str:
+    return "cancelled" if cancelled else "running"

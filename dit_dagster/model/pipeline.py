@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Iterator, Mapping
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -132,6 +132,7 @@ class Pipeline(Declared):
     reads_back: int = Field(default=0, ge=0)
     owns_to_end: bool = False
     sharing: Switch = "on"
+    keep: str = Field(default="7d", pattern=r"^\d{1,4}[dh]$")
     parameters: dict[str, str | int | float | bool] = Field(default_factory=dict)
     sources: dict[Name, Source] = Field(min_length=1)
     steps: tuple[Step, ...] = Field(min_length=1)
@@ -156,6 +157,12 @@ class Pipeline(Declared):
         for problem in self._problems():
             raise ValueError(problem)
         return self
+
+    @property
+    def kept_for(self) -> timedelta:
+        """How long a state is kept after its last use."""
+        number, unit = int(self.keep[:-1]), self.keep[-1]
+        return timedelta(days=number) if unit == "d" else timedelta(hours=number)
 
     @property
     def tables(self) -> tuple[str, ...]:

@@ -38,6 +38,7 @@ REASON_KINDS = (
     "replica",
     "parent",
     "output",
+    "expired",
     "unfinished",
     "forced",
 )
@@ -71,10 +72,14 @@ Decision = Run | Reuse | NotNeeded
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownState:
-    """The evidence about one fingerprint: what was committed, and what the warehouse says of its tables now."""
+    """The evidence about one fingerprint: what was committed, and what the warehouse says of its tables now.
+
+    `expired`: the clean-up has taken this state, or is about to, whatever its tables look like.
+    """
 
     record: PhaseRecord | None
     facts: Mapping[TableName, TableFacts]
+    expired: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +134,8 @@ def _damage(state: KnownState) -> Reason | None:
         return Reason(kind="never ran", detail="")
     if record.schema_version != SCHEMA_VERSION:
         return Reason(kind="never ran", detail="only under another version of this project")
+    if state.expired:
+        return Reason(kind="expired", detail="")
     changed = changed_since(record, state.facts)
     return Reason(kind="output", detail=changed) if changed else None
 

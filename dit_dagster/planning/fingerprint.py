@@ -64,6 +64,7 @@ OUTSIDE: Mapping[str, str] = {
     "Pipeline.modes": "they resolve to phases",
     "Pipeline.reference": "which pairs are compared",
     "Pipeline.default_modes": "a default of the request",
+    "Pipeline.keep": "how long a state is kept, not what it holds",
     "Source.where": "the rows that are counted for coverage; no phase is told of it",
     "Step.labels": "labels are for bills and clean-up",
     "Mode.phases": "each phase has its own fingerprint",

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import signal
 import threading
 import time
 import traceback
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
@@ -34,12 +35,12 @@ from dit_dagster.ports import Checkout, Claim, Environment, Event, Held
 from dit_dagster.running.line import Line
 from dit_dagster.running.names import state_prefix
 from dit_dagster.running.phase import Attempt, Committable, attempt_phase, compared_role
+from dit_dagster.running.pulse import beating, cancel_requested
 from dit_dagster.running.sources import Inputs
 from dit_dagster.running.workplace import Note, Watch, Workplace
 
 _WAIT_SECONDS = 1.0
 _MOMENT_SECONDS = 0.2
-_LOST_AFTER = 2
 _Work = Future[PhaseOutcome | Held]
 
 
@@ -99,6 +100,8 @@ class Orchestrator:
         waiting = [fingerprint for fingerprint in self._plan.nodes if fingerprint in wanted]
         if any(isinstance(self._decisions[fingerprint], decision.Run) for fingerprint in waiting):
             _load_dialect()
+            if cancel_requested(self._workplace.registry, self._run_id):  # while the run was waiting for its turn
+                self._cancel()
         with self._beating(), ThreadPoolExecutor(max_workers=self._plan.request.jobs) as pool:
             under_way: dict[_Work, Fingerprint] = {}
             while len(outcomes) < len(wanted):
@@ -350,29 +353,22 @@ class Orchestrator:
         mode, index = node.position
         return state_prefix(self._plan.request, mode, index, {"fingerprint": node.fingerprint, "run": self._run_id})
 
-    @contextlib.contextmanager
-    def _beating(self) -> Iterator[None]:
-        """Tell the registry, as long as the block runs, that the holder of our claims is alive."""
-        over = threading.Event()
+    def _beating(self) -> contextlib.AbstractContextManager[None]:
+        """Tell the registry that the holder of our claims is alive, and hear from it if somebody cancels the run."""
+        return beating(
+            self._workplace.registry,
+            self._run_id,
+            self._plan.request.pipeline.name,
+            claims=lambda: tuple(self._claims),
+            lost=self._out_of_touch,
+            cancelled=self._cancel,
+        )
 
-        def beat() -> None:
-            failures = 0
-            while not over.wait(self._workplace.registry.patience / 4):
-                try:
-                    self._workplace.registry.beat(tuple(self._claims))
-                    failures = 0
-                except DitError as error:
-                    failures += 1
-                    # A program with Google's client would go on asking for ten minutes.
-                    self._lost = str(error) if failures >= _LOST_AFTER else None
+    def _out_of_touch(self, reason: str | None) -> None:
+        self._lost = reason
 
-        thread = threading.Thread(target=beat, daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join()
+    def _cancel(self) -> None:
+        self._stop.ask(signal.SIGTERM)
 
     def _event(self, kind: str, node: Node, payload: Mapping[str, object]) -> Event:
         mode, index = node.position

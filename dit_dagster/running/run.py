@@ -23,8 +23,10 @@ from dit_dagster.model.window import Window
 from dit_dagster.planning.decision import Decision, Known, KnownState, NotNeeded, Reason, Reuse, Run, decide
 from dit_dagster.planning.plan import NoPair, Pair, Plan, make_plan
 from dit_dagster.ports import Event
+from dit_dagster.running.collection import collected_prefixes
 from dit_dagster.running.judging import Comparison, Judge
 from dit_dagster.running.orchestrator import Orchestrator, Stop
+from dit_dagster.running.pulse import beating
 from dit_dagster.running.sources import DayCounts, count_days, days_with_rows, identify, refuse_empty_windows
 from dit_dagster.running.workplace import Note, Watch, Workplace, silence
 
@@ -98,14 +100,20 @@ def prospect(request: Request, workplace: Workplace, *, run_id: str | None = Non
 
 def gather(plan: Plan, workplace: Workplace) -> Known:
     """The evidence for a plan: committed records, their tables as they are now, and predecessors."""
-    events = workplace.registry.of_fingerprints(["committed"], list(plan.nodes))
+    events = workplace.registry.of_fingerprints(["committed", "collected", "spared"], list(plan.nodes))
+    commits = [event for event in events if event.kind == "committed"]
     records = {
-        record.fingerprint: record for event in events if (record := PhaseRecord.readable(event.payload)) is not None
+        record.fingerprint: record for event in commits if (record := PhaseRecord.readable(event.payload)) is not None
     }
+    collected = collected_prefixes(events)
     tables = [table.name for record in records.values() for table in record.tables]
     facts = workplace.warehouse.facts(tables)
     states = {
-        name: KnownState(record=record, facts={t.name: facts[t.name] for t in record.tables if t.name in facts})
+        name: KnownState(
+            record=record,
+            facts={t.name: facts[t.name] for t in record.tables if t.name in facts},
+            expired=record.prefix in collected,
+        )
         for name, record in records.items()
     }
     return Known(states=states, predecessors=_predecessors(plan, records, workplace))
@@ -133,6 +141,7 @@ def open_run(prospect_: Prospect, workplace: Workplace, run_id: str) -> None:
         "code": plan.code.to_json(),
         "sources": {name: identity.to_json() for name, identity in plan.sources.items()},
         "plan": plan.hash,
+        "keep": plan.request.pipeline.keep,
         "decisions": {name: _decision_json(decided) for name, decided in prospect_.decisions.items()},
         "days": {name: {day.isoformat(): n for day, n in days.items()} for name, days in prospect_.counts.items()},
     }
@@ -140,6 +149,21 @@ def open_run(prospect_: Prospect, workplace: Workplace, run_id: str) -> None:
     workplace.registry.append(
         [Event(kind="run_planned", run_id=run_id, pipeline=plan.request.pipeline.name, payload=payload)]
     )
+    _refuse_collected(prospect_, workplace)
+
+
+def _refuse_collected(prospect_: Prospect, workplace: Workplace) -> None:
+    """The clean-up writes what it takes before it looks for runs that need it, and a run looks after it has written
+    what it needs: of two at once, at least one sees the other.
+    """
+    reused = {name: decided.record for name, decided in prospect_.decisions.items() if isinstance(decided, Reuse)}
+    gone = collected_prefixes(workplace.registry.of_fingerprints(["collected", "spared"], list(reused)))
+    taken = [record for record in reused.values() if record.prefix in gone]
+    if taken:
+        raise InfrastructureError(
+            f"the state of {taken[0].mode} phase {taken[0].index + 1} expired and was cleaned up while the run was "
+            "being planned; run again"
+        )
 
 
 def reopen_run(pipeline: Pipeline, run_id: str, workplace: Workplace) -> Prospect:
@@ -189,9 +213,10 @@ def judge(
     outcomes: Mapping[Fingerprint, PhaseOutcome],
     pairs: Sequence[Pair | NoPair] | None = None,
 ) -> tuple[Comparison, ...]:
-    """The verdict on each pair."""
+    """The verdict on each pair. Meanwhile the run beats, so that nothing that it compares is taken away."""
     judging = Judge(plan=prospect_.plan, workplace=workplace, run_id=run_id, expected_days=prospect_.expected_days)
-    return judging.pairs(outcomes, pairs)
+    with beating(workplace.registry, run_id, prospect_.plan.request.pipeline.name):
+        return judging.pairs(outcomes, pairs)
 
 
 def run(

@@ -15,7 +15,7 @@ from dit_dagster.adapters.bigquery import BigQueryWarehouse
 from dit_dagster.adapters.memory import MemoryRegistry
 from dit_dagster.adapters.registry import WarehouseRegistry
 from dit_dagster.model.identity import DatasetName
-from dit_dagster.ports import Claim, Event, Held, Registry
+from dit_dagster.ports import ON_BEHALF, Claim, Event, Held, Registry
 
 MakeRegistry = Callable[..., Registry]
 THREADS = 8
@@ -326,3 +326,18 @@ def test_a_later_commit_is_a_later_epoch(connect: MakeRegistry) -> None:
     epochs = [event.payload["epoch"] for event in registry.of_fingerprints(["committed"], [fingerprint])]
 
     assert epochs == [0, 1]
+
+
+def test_a_run_is_heard_of_by_what_it_wrote_itself(connect: MakeRegistry) -> None:
+    """What others write about it is no sign of life."""
+    registry = connect()
+    run_id, quiet = f"run-{new_name(12)}", f"run-{new_name(12)}"
+    registry.append([an_event(run_id=run_id)])
+    [own] = registry.of_run(run_id)
+
+    registry.append([an_event(kind, run_id=one) for kind in ON_BEHALF for one in (run_id, quiet)])
+
+    heard = registry.heard()
+    assert (heard.runs.get(run_id), quiet in heard.runs) == (own.at, False)
+    assert own.at is not None
+    assert heard.now >= own.at

@@ -1,0 +1,67 @@
+"""States that somebody keeps: a pin outlives every expiry, until it is taken back."""
+
+from __future__ import annotations
+
+import re
+
+from dit_dagster.errors import UnknownName, UsageError
+from dit_dagster.model.state import PhaseRecord
+from dit_dagster.ports import Event, Registry
+from dit_dagster.running.collection import collected_prefixes
+
+_BY_HASH = re.compile(r"[0-9a-f]{6,64}")
+_BY_PLACE = re.compile(r"(?P<run>[0-9a-z][0-9a-z_-]{5,63})/(?P<mode>[a-z][a-z0-9_]{0,39})/(?P<index>\d{1,4})")
+_ALL = 1_000_000
+
+
+def find_state(registry: Registry, text: str) -> PhaseRecord:
+    """The state of a fingerprint (6 digits or more), or of `run/mode/index`. UsageError if it is none, or several."""
+    place = _BY_PLACE.fullmatch(text)
+    if place is None and not _BY_HASH.fullmatch(text):
+        raise UsageError(f"{text!r} is no state; give 6 digits or more of its fingerprint, or run/mode/index")
+    events = registry.of_pipeline("committed", None, _ALL) if place is None else _of_run(registry, place)
+    found: dict[str, PhaseRecord] = {}
+    for event in events:
+        if place is not None or (event.fingerprint or "").startswith(text):
+            record = PhaseRecord.readable(event.payload)
+            if record is not None:
+                found.setdefault(record.fingerprint, record)
+    if not found:
+        raise UnknownName(f"no state {text!r} in the registry; 'dit explain' and 'dit show --json' name them")
+    if len(found) > 1:
+        raise UsageError(f"{text!r} begins the fingerprints of {len(found)} states; give more digits")
+    return next(iter(found.values()))
+
+
+def _of_run(registry: Registry, place: re.Match[str]) -> tuple[Event, ...]:
+    """The commits, newest first, of the phase that stands at that place of a run; its state may be another run's."""
+    names = [
+        event.fingerprint
+        for event in registry.of_run(place["run"])
+        if event.kind in ("committed", "reused")
+        and (event.payload["mode"], event.payload["index"]) == (place["mode"], int(place["index"]))
+    ]
+    return registry.of_fingerprints(["committed"], [name for name in names[-1:] if name])[::-1]
+
+
+def pin(registry: Registry, record: PhaseRecord) -> None:
+    """Keep a state from now on. Raises UnknownName if the clean-up has taken it already."""
+    events = registry.of_fingerprints(["collected", "spared"], [record.fingerprint])
+    if record.prefix in collected_prefixes(events):
+        raise UnknownName(f"the state {record.fingerprint[:12]} expired and is gone; run its commit again")
+    registry.append([_event("pinned", record)])
+
+
+def unpin(registry: Registry, record: PhaseRecord) -> None:
+    """Let a state expire again, as if it had been used now."""
+    registry.append([_event("unpinned", record)])
+
+
+def _event(kind: str, record: PhaseRecord) -> Event:
+    return Event(
+        kind=kind,
+        run_id=record.run_id,
+        pipeline=record.pipeline,
+        fingerprint=record.fingerprint,
+        payload={"prefix": record.prefix, "mode": record.mode, "index": record.index},
+    )
