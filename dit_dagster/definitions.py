@@ -6,6 +6,8 @@ import dagster as dg
 
 from dit_dagster.api import default_jobs
 from dit_dagster.defs.component import MultiModePipeline
+from dit_dagster.defs.resources import workbench
+from dit_dagster.defs.schedules import cleaning
 from dit_dagster.model.pipeline import read_pipeline
 from dit_dagster.settings import Settings
 from dit_dagster.wiring import declarations
@@ -39,7 +41,9 @@ def definitions() -> dg.Definitions:
     settings = Settings.read()
     pipelines = [MultiModePipeline(read_pipeline(file)) for file in declarations(settings).values()]
     return dg.Definitions.merge(
-        *(pipeline.build_defs() for pipeline in pipelines), dg.Definitions(executor=executor(settings))
+        *(pipeline.build_defs() for pipeline in pipelines),
+        cleaning(workbench()),
+        dg.Definitions(executor=executor(settings)),
     )
 
 

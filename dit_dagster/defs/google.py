@@ -11,6 +11,7 @@ from dit_dagster import wiring
 from dit_dagster.defs.resources import Workbench
 from dit_dagster.model.pipeline import Pipeline
 from dit_dagster.ports import Registry
+from dit_dagster.running.cleaning import Premises
 from dit_dagster.running.workplace import Workplace
 from dit_dagster.settings import Settings
 
@@ -31,6 +32,12 @@ class GoogleWorkbench(Workbench):
         settings = Settings.read()
         with self.bigquery.get_client() as client:
             yield wiring.registry(settings, wiring.google_surroundings(client, settings))
+
+    @contextmanager
+    def premises(self) -> Iterator[Premises]:
+        settings = Settings.read()
+        with self.bigquery.get_client() as client:
+            yield wiring.premises(settings, wiring.google_surroundings(client, settings))
 
 
 def google_workbench() -> GoogleWorkbench:

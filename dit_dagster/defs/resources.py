@@ -11,6 +11,7 @@ import dagster as dg
 from dit_dagster import wiring
 from dit_dagster.model.pipeline import Pipeline
 from dit_dagster.ports import Registry, SourceControl
+from dit_dagster.running.cleaning import Premises
 from dit_dagster.running.workplace import Workplace
 from dit_dagster.settings import Settings
 
@@ -34,6 +35,11 @@ class Workbench(dg.ConfigurableResource):  # type: ignore[type-arg]
     def registry(self) -> Iterator[Registry]:
         """The registry alone."""
         yield wiring.registry(Settings.read())
+
+    @contextmanager
+    def premises(self) -> Iterator[Premises]:
+        """Where there is something to clean up."""
+        yield wiring.premises(Settings.read())
 
 
 @cache
