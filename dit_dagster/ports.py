@@ -76,6 +76,9 @@ class Warehouse(Protocol):
     def project(self) -> str:
         """The default project of unqualified names."""
 
+    def labelled(self, labels: Mapping[str, str]) -> Warehouse:
+        """The same warehouse, with these labels on every job that it starts."""
+
     def facts(self, names: Sequence[TableName]) -> Mapping[TableName, TableFacts]:
         """What is known of each table that exists; absent ones are absent."""
 
@@ -100,8 +103,8 @@ class Warehouse(Protocol):
         Atomic: of many callers one succeeds, the others get AlreadyExists.
         """
 
-    def clone(self, source: TableName, target: TableName) -> None:
-        """A copy without cost of `source` as it is now. AlreadyExists if the target is there."""
+    def clone(self, source: TableName, target: TableName, *, days: int | None = None) -> None:
+        """A copy without cost of `source` as it is now, which expires after `days`. AlreadyExists if it is there."""
 
     def create_view(self, name: TableName, sql: str) -> None:
         """A view over `sql`, which must hold full names."""

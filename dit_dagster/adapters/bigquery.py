@@ -86,6 +86,11 @@ class BigQueryWarehouse:
             ) from error
         return cls(client, labels=labels, maximum_bytes=maximum_bytes)
 
+    def labelled(self, labels: Mapping[str, str]) -> BigQueryWarehouse:
+        return BigQueryWarehouse(
+            self._client, engine=self._engine, labels={**self._labels, **labels}, maximum_bytes=self._maximum_bytes
+        )
+
     @property
     def engine(self) -> str:
         return self._engine
@@ -178,8 +183,9 @@ class BigQueryWarehouse:
         with _translated(str(name)):
             self._client.create_table(table, retry=self._retry)
 
-    def clone(self, source: TableName, target: TableName) -> None:
-        self.query(Statement(sql=f"CREATE TABLE {target.sql} CLONE {source.sql}"))
+    def clone(self, source: TableName, target: TableName, *, days: int | None = None) -> None:
+        expires = f" OPTIONS ({_expires(days)})" if days is not None else ""
+        self.query(Statement(sql=f"CREATE TABLE {target.sql} CLONE {source.sql}{expires}"))
 
     def create_view(self, name: TableName, sql: str) -> None:
         self.query(Statement(sql=f"CREATE VIEW {name.sql} AS {sql}"))
@@ -247,6 +253,10 @@ def _to_client(field: Field) -> bigquery.SchemaField:
 
 # The REST API still answers with the legacy names of some types.
 _STANDARD = {"INTEGER": "INT64", "FLOAT": "FLOAT64", "BOOLEAN": "BOOL", "RECORD": "STRUCT"}
+
+
+def _expires(days: int) -> str:
+    return f"expiration_timestamp = TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL {int(days)} DAY)"
 
 
 def _head(sql: str) -> str:

@@ -25,6 +25,7 @@ from dit_dagster.planning.decision import changed_since
 from dit_dagster.planning.fingerprint import SCHEMA_VERSION, step_window
 from dit_dagster.planning.plan import Node, Plan
 from dit_dagster.ports import Checkout, Environment, Invocation, TableFacts, Warehouse
+from dit_dagster.running.labels import run_labels
 from dit_dagster.running.names import state_table
 from dit_dagster.running.sources import Input
 from dit_dagster.running.workplace import Workplace
@@ -166,7 +167,7 @@ def _run_step(
 def _invocation(attempt: Attempt, step: Step, workplace: Workplace) -> Invocation:
     values = placeholders(attempt, step, workplace)
     request = attempt.plan.request
-    labels = {"dit_run": attempt.run_id, "dit_experiment": request.experiment, "dit_pipeline": request.pipeline.name}
+    labels = run_labels(request, attempt.run_id)
     labelled = [part.format(key=key, value=value) for key, value in labels.items() for part in step.labels]
     binaries = ":".join(str(directory) for directory in attempt.environment.binaries)
     variables = {

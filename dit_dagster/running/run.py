@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -25,6 +25,7 @@ from dit_dagster.planning.plan import NoPair, Pair, Plan, make_plan
 from dit_dagster.ports import Event
 from dit_dagster.running.collection import collected_prefixes
 from dit_dagster.running.judging import Comparison, Judge
+from dit_dagster.running.labels import run_labels
 from dit_dagster.running.orchestrator import Orchestrator, Stop
 from dit_dagster.running.pulse import beating
 from dit_dagster.running.sources import DayCounts, count_days, days_with_rows, identify, refuse_empty_windows
@@ -193,6 +194,7 @@ def execute(
     watch: Watch,
 ) -> tuple[Mapping[Fingerprint, PhaseOutcome], int]:
     """Bring these modes to their states. Returns an outcome per phase, and the most phases that ran at once."""
+    workplace = _labelled(prospect_, workplace, run_id)
     orchestrator = Orchestrator(
         plan=prospect_.plan,
         decisions=prospect_.decisions,
@@ -214,9 +216,16 @@ def judge(
     pairs: Sequence[Pair | NoPair] | None = None,
 ) -> tuple[Comparison, ...]:
     """The verdict on each pair. Meanwhile the run beats, so that nothing that it compares is taken away."""
+    workplace = _labelled(prospect_, workplace, run_id)
     judging = Judge(plan=prospect_.plan, workplace=workplace, run_id=run_id, expected_days=prospect_.expected_days)
     with beating(workplace.registry, run_id, prospect_.plan.request.pipeline.name):
         return judging.pairs(outcomes, pairs)
+
+
+def _labelled(prospect_: Prospect, workplace: Workplace, run_id: str) -> Workplace:
+    """The workplace with the run's labels on all that the warehouse does for it."""
+    labels = run_labels(prospect_.plan.request, run_id)
+    return replace(workplace, warehouse=workplace.warehouse.labelled(labels))
 
 
 def run(

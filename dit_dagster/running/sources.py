@@ -32,6 +32,9 @@ from dit_dagster.planning.plan import Node, Plan
 from dit_dagster.ports import Event, Registry, Scalar, Statement, Warehouse
 from dit_dagster.running.names import made_table
 
+INPUT_DAYS = 30
+"""For how long a pin or a mutated source stays if nobody cleans up: longer than any run."""
+
 DayCounts = Mapping[str, Mapping[date, int]]
 
 
@@ -147,7 +150,7 @@ class Inputs:
         identity = self._plan.sources[name]
         content = {**identity.to_json(), "own": self._own}
         pin = made_table(self._dataset, self._plan.request, f"pin_{name}", content)
-        self._warehouse.clone(identity.table, pin)
+        self._warehouse.clone(identity.table, pin, days=INPUT_DAYS)
         try:
             self._refuse_if_changed(name)
         except InfrastructureError:
@@ -185,7 +188,8 @@ class Inputs:
         rendered = render(mutation, recipe, source, columns, reference)
         content = {"key": key, "own": self._own}
         target = made_table(self._dataset, self._plan.request, f"mutated_{mutation.source}", content)
-        sql = f"CREATE TABLE {target.sql} AS {rendered.select} FROM {pin.sql} WHERE {rendered.keep}"
+        expires = f"OPTIONS (expiration_timestamp = TIMESTAMP_ADD(CURRENT_TIMESTAMP(), INTERVAL {INPUT_DAYS} DAY))"
+        sql = f"CREATE TABLE {target.sql} {expires} AS {rendered.select} FROM {pin.sql} WHERE {rendered.keep}"
         self._warehouse.query(Statement(sql=sql, parameters=rendered.parameters))
         return self._report(mutation.source, source, pin, target, rendered)
 

@@ -28,6 +28,9 @@ class NoWarehouse:
     engine = "local"
     project = "prod"
 
+    def labelled(self, labels: Mapping[str, str]) -> NoWarehouse:  # noqa: ARG002
+        return self
+
     def facts(self, names: Sequence[TableName]) -> Mapping[TableName, TableFacts]:  # noqa: ARG002
         return {}
 

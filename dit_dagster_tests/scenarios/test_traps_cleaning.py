@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from collections.abc import Sequence
@@ -28,6 +29,7 @@ from dit_dagster.running.collection import (
     collectable,
     of_experiment,
 )
+from dit_dagster.running.labels import run_labels
 from dit_dagster.running.names import experiment_prefix, state_prefix
 from dit_dagster.running.orchestrator import Stop
 from dit_dagster.running.pinning import find_state, pin, unpin
@@ -35,6 +37,8 @@ from dit_dagster.running.pulse import cancel_request
 from dit_dagster.running.run import close_run, execute, open_run, prospect
 from dit_dagster.running.run import run as run_request
 from dit_dagster.running.workplace import Note
+from dit_dagster.settings import Settings
+from dit_dagster_tests.builders import a_request
 from dit_dagster_tests.scenarios.bench import GOOD, PROGRAM, Bench, all_phases
 from dit_dagster_tests.scenarios.test_traps_cache import once
 
@@ -374,3 +378,48 @@ def test_folders_go_once_no_run_has_used_them_for_a_week(bench: Bench) -> None:
     assert fresh.exists()
     assert bench.run("bf", force=True).executed == 1
     assert time.time() - (home / "checkouts").stat().st_mtime < 3600
+
+
+LABELS = ("dit_experiment", "dit_pipeline", "dit_run")
+
+
+def test_trap_44_every_pipeline_gets_the_labels_of_one_builder() -> None:
+    """Trap 44: each declared pipeline, with an id of Dagster's and the longest names that there can be."""
+    for name in wiring.declarations(Settings()):
+        pipeline = wiring.find_pipeline(name, Settings())
+        for run_id in ("20240101-000000-abcdef", "0f8fad5b-d9cb-469f-a165-70867728950e", "r" * 64):
+            labels = run_labels(replace(a_request("bf"), pipeline=pipeline), run_id)
+
+            assert tuple(sorted(labels)) == LABELS
+            assert all(re.fullmatch(r"[a-z0-9_-]{1,63}", value) for value in labels.values())
+            assert labels["dit_run"] == run_id[:63]
+
+
+def test_trap_44_a_run_is_found_by_its_label(bench: Bench) -> None:
+    """Trap 44: the clones, the digests, the mutation and the step's own arguments carry it."""
+    step = {
+        **bench.declaration["steps"][0],
+        "labels": ["--label={key}={value}"],
+    }
+    bench.declare(steps=[step])
+
+    ran = bench.run("bf", "mutate_recover", **SHORT)
+
+    jobs = [job for job in bench.warehouse.client.list_jobs(max_results=500, all_users=True) if job.labels]
+    own = [str(job.query) for job in jobs if job.labels.get("dit_run") == ran.json["run_id"]]
+    logs = [file.read_text() for file in (bench.settings.directory / "logs" / ran.json["run_id"]).iterdir()]
+    assert any(" CLONE " in text for text in own)
+    assert any("mutated_visits" in text for text in own)
+    assert all(f"--label=dit_run={ran.json['run_id']}" in text for text in logs)
+
+
+def test_trap_44_inputs_expire_by_themselves_and_states_do_not(bench: Bench) -> None:
+    """Trap 44: without any clean-up a pin or a mutated source goes a month later; a state is not so simple."""
+    bench.run("bf", "mutate_recover", **SHORT)
+
+    expires = {
+        name: bench.warehouse.client.get_table(f"{bench.scratch}.{name}").expires is not None for name in bench.tables()
+    }
+
+    assert {name: "__" not in name for name in expires} == expires
+    assert len([name for name, does in expires.items() if does]) >= 2

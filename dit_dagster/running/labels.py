@@ -1,0 +1,18 @@
+"""The labels of everything that a run starts: the one place where they are made, so that one of them finds it all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from dit_dagster.model.experiment import Request
+
+RUN = "dit_run"
+_NO_LABEL = re.compile(r"[^a-z0-9_-]")
+_LONGEST = 63
+
+
+def run_labels(request: Request, run_id: str) -> Mapping[str, str]:
+    """For jobs of the warehouse and of the steps. Values are cut to what Google Cloud takes."""
+    given = {RUN: run_id, "dit_experiment": request.experiment, "dit_pipeline": request.pipeline.name}
+    return {key: _NO_LABEL.sub("-", value.lower())[:_LONGEST] for key, value in given.items()}
