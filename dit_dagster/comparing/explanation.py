@@ -44,7 +44,7 @@ def read(rows: Iterable[Told], layout: Layout, *, at_boundaries: bool) -> Findin
         told.setdefault(str(row["told"]), []).append(row)
     totals = {str(row["s"]): row for row in told.get("total", [])}
     counts = {kind: int(row["n"]) for kind, row in totals.items()}
-    columns = _columns(told.get("column", []), layout)
+    columns = _columns(told.get("column", []), _histograms(told.get("bucket", [])), layout)
     different = [row for kind, row in totals.items() if kind != "near"]
     explanation = Explanation(
         only_left=counts.get("only_left", 0),
@@ -116,7 +116,18 @@ def _share(rows: Sequence[Told], part: str) -> float | None:
     return sum(int(row[part]) for row in rows) / total if total else None
 
 
-def _columns(rows: Iterable[Told], layout: Layout) -> tuple[ColumnDifference, ...]:
+Histogram = tuple[tuple[int, int], ...]
+
+
+def _histograms(rows: Iterable[Told]) -> Mapping[int, Histogram]:
+    """Per column's place, how many values lie 10^e to 10^(e+1) apart, by e."""
+    found: dict[int, list[tuple[int, int]]] = {}
+    for row in rows:
+        found.setdefault(int(row["i"]), []).append((int(row["m"]), int(row["n"])))
+    return {place: tuple(sorted(buckets)) for place, buckets in found.items()}
+
+
+def _columns(rows: Iterable[Told], histograms: Mapping[int, Histogram], layout: Layout) -> tuple[ColumnDifference, ...]:
     """Columns by number of differences, most first."""
     found = [
         ColumnDifference(
@@ -128,6 +139,7 @@ def _columns(rows: Iterable[Told], layout: Layout) -> tuple[ColumnDifference, ..
             mean_abs=row["y"],
             max_rel=row["z"] if layout.columns[row["i"] - 1].type in NUMBERS else None,
             unit=UNITS.get(layout.columns[row["i"] - 1].type),
+            histogram=histograms.get(int(row["i"]), ()),
         )
         for row in rows
     ]

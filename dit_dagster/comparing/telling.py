@@ -1,4 +1,4 @@
-"""What is told of the pairs: counts, columns, days, dimension values and samples, as rows of one shape.
+"""What is told of the pairs: counts, columns, histograms, days, dimension values and samples, as rows of one shape.
 
 Every telling is a SELECT over `pairs` or `cells` (see residue.py) with the columns of `SHAPE`; their union is one small
 answer.
@@ -57,7 +57,7 @@ def told_of_pairs(
         tellings.append(_days())
     tellings += [_values(i, spelling) for i, _ in enumerate(layout.dimensions, 1)]
     if layout.pairing:
-        tellings += [_columns(), _changed_cells()]
+        tellings += [_columns(), _histogram(), _changed_cells()]
     return tellings
 
 
@@ -185,6 +185,21 @@ def _columns() -> exp.Select:
         "z": call("MAX", call("SAFE_DIVIDE", column("delta"), column("size"))),
     }
     return _tell("column", **fields).from_(step("cells", "c")).group_by(column("i"))
+
+
+def _histogram() -> exp.Select:
+    """Per column and power of ten: how many values lie that far apart. The exponent is that of the distance's size."""
+    measured = exp.select(column("i"), named(_exponent(column("delta")), "e")).from_(step("cells", "c"))
+    measured = measured.where(exp.GT(this=column("delta"), expression=number(0)))
+    return (
+        _tell("bucket", i=column("i"), m=column("e"), n=count())
+        .from_(measured.subquery("g"))
+        .group_by(column("i"), column("e"))
+    )
+
+
+def _exponent(of: Node) -> Node:
+    return cast(call("FLOOR", call("LOG10", of)), "INT64")
 
 
 def _changed_cells() -> exp.Select:

@@ -7,6 +7,8 @@ from typing import Any
 
 from dit_dagster.model.identity import Fingerprint
 from dit_dagster.model.outcome import Failed, PhaseOutcome, Ran, outcome_name
+from dit_dagster.model.verdict import Cost
+from dit_dagster.model.verdict_json import plain
 from dit_dagster.planning.decision import Decision, NotNeeded, Reuse, Run
 from dit_dagster.planning.plan import NoPair, PlannedMode
 from dit_dagster.running.run import Prospect, Report
@@ -35,6 +37,8 @@ def report_json(report: Report) -> dict[str, Any]:
         "modes": [_mode(mode, prospect, report.outcomes) for mode in prospect.plan.modes],
         "comparisons": [dict(comparison.json) for comparison in report.comparisons],
         "classes": classes(report),
+        "cost": _cost(report),
+        "remembered": sum(comparison.remembered for comparison in report.comparisons),
     }
 
 
@@ -65,6 +69,15 @@ def prospect_json(prospect: Prospect) -> dict[str, Any]:
             for pair in prospect.plan.pairs
         ],
     }
+
+
+def _cost(report: Report) -> dict[str, Any]:
+    """What the run's own comparisons read. A remembered verdict was paid for by the run that made it."""
+    paid = [
+        comparison.json["detail"]["evidence"]["cost"] for comparison in report.comparisons if not comparison.remembered
+    ]
+    total: dict[str, Any] = plain(sum((Cost(**cost) for cost in paid), Cost()))
+    return total
 
 
 def classes(report: Report) -> dict[str, list[list[str]]]:

@@ -95,7 +95,8 @@ class ColumnDifference:
     """How often one column (or leaf path) differs between paired rows, and by how much where it is a number.
 
     `mismatches` are beyond the column's tolerance, `within_tolerance` are not. Deltas are in the column's own unit
-    (microseconds for times); None where the column has no distance.
+    (microseconds for times); None where the column has no distance. `histogram` counts the distances by power of ten:
+    (e, n) says that n values, within the tolerance or beyond, lie from 10^e up to 10^(e+1) apart.
     """
 
     name: str
@@ -106,6 +107,7 @@ class ColumnDifference:
     mean_abs: float | None = None
     max_rel: float | None = None
     unit: str | None = None
+    histogram: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -127,7 +127,11 @@ class Judge:
             run_id=self.run_id,
             pipeline=self.plan.request.pipeline.name,
             fingerprint=address,
-            payload={**judged_pair.json, "commit": self.plan.request.commit},
+            payload={
+                **judged_pair.json,
+                "commit": self.plan.request.commit,
+                **({"remembered": True} if judged_pair.remembered else {}),
+            },
         )
 
     def _pair(

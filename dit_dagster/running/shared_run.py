@@ -252,7 +252,7 @@ def _pair_of(event: Event) -> PairKey:
 
 
 def _comparison(event: Event) -> Comparison:
-    payload = {name: value for name, value in event.payload.items() if name != "commit"}
+    payload = {name: value for name, value in event.payload.items() if name not in ("commit", "remembered")}
     return Comparison(
         output=payload["output"],
         left=payload["left"],
@@ -260,7 +260,7 @@ def _comparison(event: Event) -> Comparison:
         outcome=Outcome(payload["outcome"]),
         verdict=payload["verdict"],
         json=payload,
-        remembered=False,
+        remembered="remembered" in event.payload,
     )
 
 

@@ -245,3 +245,18 @@ def test_a_long_text_is_compared_whole_and_shown_in_part(bench: Bench) -> None:
 
     assert isinstance(verdict, Different)
     assert len(verdict.explanation.samples[0].left or "") < 2001
+
+
+def test_distances_are_counted_by_power_of_ten(bench: Bench) -> None:
+    """Below one and above, on the boundary, and not at all where there is no distance."""
+    changed = {1: 1.0, 2: 1.5, 3: 9.999, 4: 10.0, 5: 0.05, 6: 2e300, 7: "CAST('nan' AS FLOAT64)", 8: "NULL"}
+    left = bench.table("id INT64, v FLOAT64, t STRING", *(f"{i}, 0.0, 'a'" for i in changed))
+    right = bench.table("id INT64, v FLOAT64, t STRING", *(f"{i}, {value}, 'b'" for i, value in changed.items()))
+
+    verdict = bench.verdict(left, right, policy())
+
+    assert isinstance(verdict, Different)
+    assert {column.name: column.histogram for column in verdict.explanation.columns} == {
+        "v": ((-2, 1), (0, 3), (1, 1), (300, 1)),
+        "t": (),
+    }

@@ -10,7 +10,9 @@ import pytest
 from dit_dagster.evidence.report import classes, report_json
 from dit_dagster.model.identity import Fingerprint
 from dit_dagster.model.outcome import Blocked, Cancelled, Capped, Failed, NotNeeded, PhaseOutcome, Ran, Reused
-from dit_dagster.model.verdict import Outcome
+from dit_dagster.model.policy import ComparisonPolicy
+from dit_dagster.model.verdict import Cost, Evidence, Expectation, Identical, Outcome, Side
+from dit_dagster.model.verdict_json import comparison_json
 from dit_dagster.planning.decision import Known, decide
 from dit_dagster.planning.plan import Plan
 from dit_dagster.running.judging import Comparison
@@ -23,9 +25,21 @@ PUBLIC = {
 }
 
 
-def comparison(left: str, right: str, verdict: str = "IDENTICAL", outcome: Outcome = Outcome.PASS) -> Comparison:
+def comparison(
+    left: str, right: str, verdict: str = "IDENTICAL", outcome: Outcome = Outcome.PASS, *, remembered: bool = False
+) -> Comparison:
+    sides = [Side(label=side, table=f"p.d.{side}", rows=3) for side in (left, right)]
+    evidence = Evidence(left=sides[0], right=sides[1], policy=ComparisonPolicy(), cost=Cost(bytes_billed=10))
+    described = comparison_json("daily", left, right, Identical(evidence=evidence), Expectation.MUST_MATCH)
+    told = {"verdict": verdict, "outcome": outcome.value, "passed": outcome is Outcome.PASS}
     return Comparison(
-        output="daily", left=left, right=right, outcome=outcome, verdict=verdict, json={}, remembered=False
+        output="daily",
+        left=left,
+        right=right,
+        outcome=outcome,
+        verdict=verdict,
+        json={**described, **told},
+        remembered=remembered,
     )
 
 
@@ -154,3 +168,12 @@ def test_a_mode_that_was_not_compared_is_alone() -> None:
     plan: Any = a_plan("bf")
 
     assert classes(a_report(plan, comparisons=[comparison("bf", "bf", "NOT_COMPARED")]))["daily"] == [["bf"]]
+
+
+def test_a_remembered_verdict_costs_the_run_nothing() -> None:
+    """It was paid for by the run that made it."""
+    found = [comparison("bf", "bfd"), comparison("bf", "x"), comparison("bf", "y", remembered=True)]
+
+    described = report_json(a_report(a_plan("bf", "bfd"), comparisons=found))
+
+    assert (described["cost"]["bytes_billed"], described["remembered"]) == (20, 1)

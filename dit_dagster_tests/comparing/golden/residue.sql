@@ -805,6 +805,30 @@ GROUP BY
   `i`
 UNION ALL
 SELECT
+  'bucket' AS `told`,
+  `i` AS `i`,
+  NULL AS `s`,
+  NULL AS `a`,
+  NULL AS `b`,
+  COUNT(*) AS `n`,
+  `e` AS `m`,
+  NULL AS `o`,
+  NULL AS `x`,
+  NULL AS `y`,
+  NULL AS `z`
+FROM (
+  SELECT
+    `i`,
+    CAST(FLOOR(LOG(`delta`, 10)) AS INT64) AS `e`
+  FROM `cells` AS `c`
+  WHERE
+    `delta` > 0
+) AS g
+GROUP BY
+  `i`,
+  `e`
+UNION ALL
+SELECT
   'cell' AS `told`,
   `i` AS `i`,
   `key` AS `s`,
