@@ -119,7 +119,7 @@ def _parting(told: Mapping[str, Any] | None, comparison: Mapping[str, Any]) -> P
     mode = told.get("mode") or comparison["right"]
     rows: Sequence[Mapping[str, Any]] = told.get("samples") or ()
     kinds = {
-        kind: tuple(alone_row(mode, row["key"], row["row"]) for row in rows if row["kind"] == kind)
+        kind: tuple(alone_row(row["key"], row["row"]) for row in rows if row["kind"] == kind)
         for kind in ("extra", "missing")
     }
     return Parting(

@@ -31,7 +31,7 @@ Week = tuple[Day | None, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Month:
-    """Weeks from Monday; None for a day of another month."""
+    """Its weeks that are within the window, from Monday; None for a day of another month."""
 
     name: str
     weeks: tuple[Week, ...]
@@ -99,5 +99,6 @@ def _month(month: tuple[int, int], counts: Mapping[date, int], ends: tuple[date,
             begins=day in begins,
         )
 
-    weeks = Calendar().monthdatescalendar(*month)
-    return Month(name=f"{date(*month, 1):%B %Y}", weeks=tuple(tuple(shown(day) for day in week) for week in weeks))
+    weeks = [tuple(map(shown, week)) for week in Calendar().monthdatescalendar(*month)]
+    within = tuple(week for week in weeks if any(day is not None and day.within for day in week))
+    return Month(name=f"{date(*month, 1):%B %Y}", weeks=within)

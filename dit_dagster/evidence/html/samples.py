@@ -62,18 +62,27 @@ class OfColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alone:
-    """A row without a partner: the side that has it, its key, and its other values; `whole` if it cannot be parted."""
+    """A row without a partner: its key and its other values, or the `whole` of it if it cannot be parted."""
 
-    side: str
     key: tuple[Named, ...]
     values: tuple[Named, ...]
     whole: Value | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Samples:
-    columns: tuple[OfColumn, ...]
+class OfSide:
+    """Rows that one side has, or has more often."""
+
+    side: str
     rows: tuple[Alone, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Samples:
+    """What is shown of a comparison's samples, most telling first."""
+
+    columns: tuple[OfColumn, ...]
+    sides: tuple[OfSide, ...]
 
 
 def samples(comparison: Mapping[str, Any]) -> Samples:
@@ -85,10 +94,11 @@ def samples(comparison: Mapping[str, Any]) -> Samples:
             left, right = marked(sample["left"], sample["right"])
             changed = Changed(key=named(sample["key"]), left=left, right=right)
             by_column.setdefault(sample["column"], []).append(changed)
-    alone = [_alone(sample, comparison) for sample in found if sample["column"] is None]
+    alone = [sample for sample in found if sample["column"] is None]
+    sides = [_of_side(side, alone, comparison) for side in ("left", "right")]
     told = {column["name"]: column for column in comparison["columns"]}
     columns = tuple(_of_column(name, changed, told.get(name, {})) for name, changed in by_column.items())
-    return Samples(columns=columns, rows=tuple(alone))
+    return Samples(columns=columns, sides=tuple(side for side in sides if side.rows))
 
 
 def _of_column(name: str, changed: Sequence[Changed], told: Mapping[str, Any]) -> OfColumn:
@@ -96,21 +106,21 @@ def _of_column(name: str, changed: Sequence[Changed], told: Mapping[str, Any]) -
     return OfColumn(column=name, changed=tuple(changed), of=differing, measured=told.get("max_abs") is not None)
 
 
-def _alone(sample: Mapping[str, Any], comparison: Mapping[str, Any]) -> Alone:
-    side = "right" if sample["left"] is None else "left"
-    return alone_row(str(comparison[side]), sample["key"], sample[side])
+def _of_side(side: str, alone: Sequence[Mapping[str, Any]], comparison: Mapping[str, Any]) -> OfSide:
+    rows = tuple(alone_row(sample["key"], sample[side]) for sample in alone if sample[side] is not None)
+    return OfSide(side=str(comparison[side]), rows=rows)
 
 
-def alone_row(side: str, key: Mapping[str, str | None], row: str | None) -> Alone:
+def alone_row(key: Mapping[str, str | None], row: str | None) -> Alone:
     """A row that is held as a JSON object; whatever else it is, it is shown as text."""
     try:
         values = json.loads(row or "")
     except ValueError:
         values = None
     if not isinstance(values, dict):
-        return Alone(side=side, key=named(key), values=(), whole=plain_value(row))
+        return Alone(key=named(key), values=(), whole=plain_value(row))
     rest = {name: value for name, value in values.items() if name not in key}
-    return Alone(side=side, key=named(key), values=named(rest))
+    return Alone(key=named(key), values=named(rest))
 
 
 def named(values: Mapping[str, Any]) -> tuple[Named, ...]:

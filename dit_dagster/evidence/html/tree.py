@@ -53,12 +53,16 @@ class Phase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """Phases in a row that the same modes go through; then the ways on. `ends` are the modes that come to an end."""
+    """Phases in a row that the same modes go through; then the ways on.
+
+    `ends` are the modes that come to an end here; `why` is the reason that all of several phases were decided by.
+    """
 
     modes: tuple[str, ...]
     phases: tuple[Phase, ...]
     ends: tuple[str, ...]
     further: tuple[Segment, ...]
+    why: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,6 +102,7 @@ def _segment(step: _Step) -> Segment:
         phases=tuple(phases),
         ends=tuple(step.ends),
         further=tuple(_segment(each) for each in step.further.values()),
+        why=phases[0].why if len(phases) > 1 and len({phase.why for phase in phases}) == 1 else "",
     )
 
 
