@@ -42,6 +42,7 @@ TailOption = Annotated[int | None, typer.Option(help="T: how many days the daily
 LookbackOption = Annotated[int | None, typer.Option(help="W: the days of one daily run")]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="write the report here, as JSON")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="print JSON")]
+HtmlFile = Annotated[Path | None, typer.Option("--html", help="write the report here, as one HTML file")]
 
 
 def _asked(
@@ -90,12 +91,14 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="run every phase, whatever is known")] = False,
     like: Annotated[str | None, typer.Option(metavar="RUN_ID", help="repeat a recorded run")] = None,
     json_file: JsonFile = None,
+    html_file: HtmlFile = None,
 ) -> None:
     """Run a pipeline's modes at a commit and judge them.
 
     Exit code: 0 pass, 1 a verdict fails, 2 wrong usage, 3 inconclusive, 4 a phase or the infrastructure failed.
     """
     from dit_dagster import api, wiring
+    from dit_dagster.cli.pages import keep_page
     from dit_dagster.cli.progress import watching
     from dit_dagster.cli.show import show_report
     from dit_dagster.cli.stopping import stoppable
@@ -108,6 +111,7 @@ def run(
     if like is None:
         api.refuse_early(asked, declared, wiring.source_control(declared, settings))
     check_writable("--json", json_file)
+    check_writable("--html", html_file)
     place = wiring.workplace(declared, settings)
     request = (
         api.recorded_request(like, place, declared, asked, settings)
@@ -122,6 +126,7 @@ def run(
     if json_file is not None:
         json_file.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
     show_report(described)
+    keep_page(described, place.reports, html_file)
     if report.signal is not None:
         raise typer.Exit(128 + report.signal)
     raise typer.Exit(EXIT_CODES[report.outcome])
@@ -213,13 +218,17 @@ def runs(
 def show(
     run_id: Annotated[str, typer.Argument(metavar="RUN_ID")],
     as_json: JsonFlag = False,
+    html_file: HtmlFile = None,
 ) -> None:
-    """Show a recorded run's report again."""
+    """Show a recorded run's report again, wherever it ran."""
     from dit_dagster import wiring
     from dit_dagster.cli.show import show_report
+    from dit_dagster.evidence.html import run_page
+    from dit_dagster.evidence.pages import write_page
     from dit_dagster.model.identity import RunId
     from dit_dagster.settings import Settings
 
+    check_writable("--html", html_file)
     events = wiring.registry(Settings.read()).of_run(RunId(run_id))
     finished = next((event for event in events if event.kind == "run_finished"), None)
     if finished is None:
@@ -230,8 +239,10 @@ def show(
         )
     if as_json:
         print(json.dumps(finished.payload, indent=2))
-    else:
+    elif html_file is None:
         show_report(finished.payload)
+    if html_file is not None:
+        write_page(html_file, run_page(finished.payload))
 
 
 @app.command("logs")

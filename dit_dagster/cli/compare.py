@@ -25,6 +25,7 @@ def compare(
     exact: Annotated[bool, typer.Option("--exact", help="group rows themselves, not their hashes")] = False,
     max_bytes: Annotated[int | None, typer.Option(min=0, help="refuse if more bytes might be read")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="write the comparison here, as JSON")] = None,
+    html_file: Annotated[Path | None, typer.Option("--html", help="write it here, as one HTML file")] = None,
 ) -> None:
     """Compare any two tables, and explain what differs. No key is needed for the verdict.
 
@@ -35,6 +36,7 @@ def compare(
     from dit_dagster.model.policy_file import read_policy
 
     check_writable("--json", json_file)
+    check_writable("--html", html_file)
     verdict = api.compare(
         left,
         right,
@@ -48,6 +50,11 @@ def compare(
     if json_file is not None:
         json_file.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
     show_comparison(described)
+    if html_file is not None:
+        from dit_dagster.evidence.html import comparison_page
+        from dit_dagster.evidence.pages import write_page
+
+        write_page(html_file, comparison_page(described))
     raise typer.Exit(EXIT_CODES[judged(verdict)])
 
 

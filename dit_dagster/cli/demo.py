@@ -100,6 +100,7 @@ def _request(
 def _run(requests: Mapping[str, Request], place: Workplace) -> dict[str, Report]:
     """Run every commit, several at a time, and show each one's verdicts in order. 130 or 143 if it is stopped."""
     from dit_dagster import api
+    from dit_dagster.cli.pages import keep_page
     from dit_dagster.cli.progress import watching_several
     from dit_dagster.cli.show import show_report
     from dit_dagster.cli.stopping import stoppable
@@ -115,6 +116,7 @@ def _run(requests: Mapping[str, Request], place: Workplace) -> dict[str, Report]
             reports[tag] = report
             print(f"\n=== {tag}", end="")
             show_report(report_json(report))
+            keep_page(report_json(report), place.reports, None)
     if stop.signal is not None:
         raise typer.Exit(128 + stop.signal)
     return reports

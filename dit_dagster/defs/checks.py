@@ -8,13 +8,16 @@ fails, which makes the run fail and a command line exit with 1.
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
 from dit_dagster.defs.evaluations import CheckOutcome, outcomes
 from dit_dagster.defs.resources import Workbench
-from dit_dagster.defs.steps import close_if_complete, joined
+from dit_dagster.defs.steps import close_if_complete, joined, kept
 from dit_dagster.defs.vocabulary import CheckedPair, Vocabulary
+from dit_dagster.evidence.pages import keep_comparison_page
 from dit_dagster.planning.plan import NoPair, Pair, Plan
 from dit_dagster.running.run import Prospect, judge
 from dit_dagster.running.shared_run import progress, rows_touched
@@ -82,7 +85,15 @@ def _judged(
         ahead, place, context.run.run_id, so_far.outcomes, pairs_of(ahead.plan, tuple(checked.values()))
     )
     touched = rows_touched(ahead.plan, mode, so_far.outcomes)
-    return {one.output: outcomes(checked[one.output], one.json, touched) for one in comparisons}
+    return {
+        one.output: outcomes(checked[one.output], one.json, touched, _page(context, place, one.json))
+        for one in comparisons
+    }
+
+
+def _page(context: dg.AssetCheckExecutionContext, place: Workplace, comparison: Mapping[str, Any]) -> Path | None:
+    """The pair's page, which is there when its check is seen; the run's own may still be to come."""
+    return kept(context, lambda: keep_comparison_page(place.reports, context.run.run_id, comparison))
 
 
 def pairs_of(plan: Plan, checked: Sequence[CheckedPair]) -> tuple[Pair | NoPair, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -26,15 +27,20 @@ class CheckOutcome:
     metadata: metadata.Metadata
 
 
-def outcomes(pair: CheckedPair, comparison: Mapping[str, Any], touched: int = 0) -> tuple[CheckOutcome, ...]:
-    """The checks of a pair, from its comparison as JSON. `touched` is how many rows the mode's mutations changed."""
-    found = [_equality(pair, comparison)]
+def outcomes(
+    pair: CheckedPair, comparison: Mapping[str, Any], touched: int = 0, page: Path | None = None
+) -> tuple[CheckOutcome, ...]:
+    """The checks of a pair, from its comparison as JSON.
+
+    `touched` is how many rows the mode's mutations changed, `page` where the comparison's page is.
+    """
+    found = [_equality(pair, comparison, page)]
     if pair.exercise is not None:
         found.append(_exercise(pair.exercise, comparison, touched))
     return tuple(found)
 
 
-def _equality(pair: CheckedPair, comparison: Mapping[str, Any]) -> CheckOutcome:
+def _equality(pair: CheckedPair, comparison: Mapping[str, Any], page: Path | None) -> CheckOutcome:
     """Passes if and only if the verdict does. What is merely inconclusive is a warning, and does not pass either."""
     inconclusive = comparison["outcome"] == "inconclusive"
     reason = comparison["reason"]
@@ -43,7 +49,7 @@ def _equality(pair: CheckedPair, comparison: Mapping[str, Any]) -> CheckOutcome:
         passed=comparison["passed"] is True,
         severity=dg.AssetCheckSeverity.WARN if inconclusive else dg.AssetCheckSeverity.ERROR,
         description=comparison["verdict"] + (f": {reason}" if reason else ""),
-        metadata=metadata.of_comparison(comparison),
+        metadata=metadata.of_comparison(comparison, page),
     )
 
 

@@ -21,8 +21,8 @@ _SAMPLES = 50
 _COUNTS = ("only_left", "only_right", "changed", "multiplicity")
 
 
-def of_comparison(comparison: Mapping[str, Any]) -> Metadata:
-    """What a check shows of the verdict on one pair, given as its JSON."""
+def of_comparison(comparison: Mapping[str, Any], page: Path | None = None) -> Metadata:
+    """What a check shows of the verdict on one pair, given as its JSON, and where its page is."""
     evidence, explanation = comparison["detail"]["evidence"], comparison["explanation"] or {}
     entries: Metadata = {
         "verdict": dg.MetadataValue.text(comparison["verdict"]),
@@ -41,7 +41,12 @@ def of_comparison(comparison: Mapping[str, Any]) -> Metadata:
             entries[f"table_{side}"] = dg.MetadataValue.text(evidence[side]["table"])
     if comparison["reason"]:
         entries["reason"] = dg.MetadataValue.text(comparison["reason"])
-    return {**entries, **_tables(comparison, evidence, explanation)}
+    return {**entries, **_tables(comparison, evidence, explanation), **of_page(page)}
+
+
+def of_page(page: Path | None) -> Metadata:
+    """Where the page is, on the machine that made it. A path: browsers follow no link from a web page to a file."""
+    return {"report": dg.MetadataValue.path(page)} if page is not None else {}
 
 
 def _tables(comparison: Mapping[str, Any], evidence: Mapping[str, Any], explanation: Mapping[str, Any]) -> Metadata:

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 import dagster as dg
@@ -14,6 +15,7 @@ from dit_dagster.defs import metadata
 from dit_dagster.defs.evaluations import evaluation
 from dit_dagster.defs.vocabulary import RUN_METADATA, Vocabulary
 from dit_dagster.errors import UsageError
+from dit_dagster.evidence.pages import keep_run_page
 from dit_dagster.evidence.report import report_json
 from dit_dagster.model.identity import Commit
 from dit_dagster.ports import SourceControl
@@ -108,6 +110,15 @@ def announce(context: StepContext) -> Watch:
     return watch
 
 
+def kept(context: StepContext, keep: Callable[[], Path]) -> Path | None:
+    """Where a page was kept; None, with a warning, if this machine's disk takes none: the verdict stands without it."""
+    try:
+        return keep()
+    except OSError as error:
+        context.log.warning(f"no page was written: {error}")
+        return None
+
+
 def close_if_complete(
     words: Vocabulary, context: StepContext, place: Workplace, ahead: Prospect, *, interrupted: bool = False
 ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
@@ -132,6 +143,7 @@ def close_if_complete(
     shown = {
         **metadata.of_commit(place.code, commit),
         **metadata.of_report(described),
+        **metadata.of_page(kept(context, lambda: keep_run_page(place.reports, described))),
         RUN_METADATA: dg.MetadataValue.text(run_id),
     }
     yield dg.AssetMaterialization(words.report, partition=commit, metadata=shown)

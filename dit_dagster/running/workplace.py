@@ -23,6 +23,11 @@ class Workplace:
     logs: Path
     variables: Mapping[str, str]
 
+    @property
+    def reports(self) -> Path:
+        """Where the pages of runs are kept: beside their logs."""
+        return self.logs.with_name("reports")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:

@@ -32,7 +32,7 @@ def test_the_schema_that_dagster_publishes_is_the_pipelines() -> None:
 
 def test_every_shipped_spelling_fits_the_published_schema() -> None:
     """YAML's dates and the short spellings of policies and mutations included."""
-    from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+    from jsonschema import Draft202012Validator
 
     attributes = yaml.safe_load(SHIPPED.read_text())["attributes"]
     attributes["outputs"]["daily"]["columns"] = {"gap_hours": {"tolerance": {"abs": 0.1}}, "seats": "exact"}
