@@ -11,13 +11,19 @@ from dit_dagster.evidence.html import comparison_page, run_page
 
 def keep_run_page(folder: Path, report: Mapping[str, Any]) -> Path:
     """Write a run's page into `folder`, under the run's id, and say where. OSError if that cannot be done."""
-    return write_page(folder / f"{report['run_id']}.html", run_page(report))
+    return write_page(folder / f"{report['run_id']}.html", run_page(report, compiled=_compiled(folder)))
 
 
 def keep_comparison_page(folder: Path, run_id: str, comparison: Mapping[str, Any]) -> Path:
     """Write the page of one pair of a run, which may not have ended yet, and say where."""
     name = "-".join((comparison["output"], comparison["left"], comparison["right"]))
-    return write_page(folder / run_id / f"{name}.html", comparison_page(comparison))
+    return write_page(folder / run_id / f"{name}.html", comparison_page(comparison, compiled=_compiled(folder)))
+
+
+def _compiled(folder: Path) -> Path:
+    made = folder / ".templates"
+    made.mkdir(parents=True, exist_ok=True)
+    return made
 
 
 def write_page(file: Path, page: str) -> Path:

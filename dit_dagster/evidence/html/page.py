@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from dit_dagster.evidence.html.comparison import Section, section
@@ -19,12 +20,16 @@ from dit_dagster.evidence.html.tree import tree
 from dit_dagster.evidence.html.words import SIGNS, short
 
 
-def run_page(report: Mapping[str, Any]) -> str:
-    """The page of a run, from its report as JSON (`report_json`, or what the registry recorded)."""
+def run_page(report: Mapping[str, Any], *, compiled: Path | None = None) -> str:
+    """The page of a run, from its report as JSON (`report_json`, or what the registry recorded).
+
+    `compiled` is a folder in which compiled templates may be kept: compiling them takes longer than all the rest.
+    """
     phases = tree(report)
     sections = [(target(place), _of_run(one, report)) for place, one in enumerate(report["comparisons"], 1)]
     return _filled(
         "run.html.j2",
+        compiled,
         report=report,
         commit=short(report["commit"]),
         headline=headline(report),
@@ -41,10 +46,11 @@ def run_page(report: Mapping[str, Any]) -> str:
     )
 
 
-def comparison_page(comparison: Mapping[str, Any]) -> str:
+def comparison_page(comparison: Mapping[str, Any], *, compiled: Path | None = None) -> str:
     """The page of one comparison, from its JSON (`comparison_json` or `compared_json`)."""
     return _filled(
         "comparison.html.j2",
+        compiled,
         section=section(comparison),
         policy=policy(comparison),
     )
@@ -56,8 +62,8 @@ def _of_run(comparison: Mapping[str, Any], report: Mapping[str, Any]) -> Section
     return section(comparison, report["window"], starts)
 
 
-def _filled(template: str, **parts: Any) -> str:
-    return _templates().get_template(template).render(**parts)
+def _filled(template: str, compiled: Path | None, **parts: Any) -> str:
+    return _templates(compiled).get_template(template).render(**parts)
 
 
 def _visible(value: Any) -> Any:
@@ -78,13 +84,14 @@ _PARTS = re.compile(r"([_.\]])(?=.)")
 
 
 @cache
-def _templates() -> Environment:
+def _templates(compiled: Path | None) -> Environment:
     """Every value is escaped, and a name that a part does not have is an error rather than nothing."""
     templates = Environment(
         loader=PackageLoader("dit_dagster.evidence.html"),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_visible,
+        bytecode_cache=FileSystemBytecodeCache(str(compiled)) if compiled is not None else None,
         trim_blocks=True,
         lstrip_blocks=True,
     )
