@@ -67,12 +67,12 @@ def _filled(template: str, compiled: Path | None, **parts: Any) -> str:
 
 
 def _visible(value: Any) -> Any:
-    """Signs that would turn the text around them, or control a terminal, as their code points, wherever they are."""
+    """Signs that hide, turn the text around them, or control a terminal, as their code points, wherever they are."""
     return value.translate(_SPELLED) if isinstance(value, str) else value
 
 
-_TURNING = (0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-_SPELLED = {point: f"U+{point:04X}" for point in (*range(9), 11, 12, *range(14, 32), *range(0x7F, 0xA0), *_TURNING)}
+_HIDDEN = (0x061C, 0x200B, 0x200E, 0x200F, 0x2060, 0xFEFF, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_SPELLED = {point: f"U+{point:04X}" for point in (*range(9), 11, 12, *range(14, 32), *range(0x7F, 0xA0), *_HIDDEN)}
 
 
 def _breakable(name: str) -> Markup:
