@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
 import sys
@@ -12,14 +11,12 @@ from collections.abc import Iterator
 
 import pytest
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
 from dit_dagster_tests.recorded_runs import PIPELINE, PROJECT, RecordedRuns
 
 pytestmark = pytest.mark.xdist_group("recorded_runs")
 
-_FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--window-size=1500,2000")
 _START_SECONDS = 120.0
 _PAGE_SECONDS = 60.0
 
@@ -38,21 +35,6 @@ def address(recorded_runs: RecordedRuns) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(30)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[webdriver.Chrome]:
-    """Chromium without a window. It fails, rather than being skipped, where it is not installed."""
-    programs = {name: shutil.which(name) for name in ("chromium", "chromedriver")}
-    missing = [name for name, found in programs.items() if found is None]
-    assert not missing, f"{', '.join(missing)} not on PATH; apt-get install -y chromium chromium-driver"
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(programs["chromium"])
-    for flag in _FLAGS:
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options=options, service=Service(str(programs["chromedriver"])))
-    yield driver
-    driver.quit()
 
 
 def test_a_failed_check_says_what_differs(browser: webdriver.Chrome, address: str, recorded_runs: RecordedRuns) -> None:
