@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dit_dagster.evidence.html import comparison_page
 from dit_dagster.model.identity import DatasetName
 from dit_dagster.ports import Warehouse
 from dit_dagster_tests.cli.conftest import Dit
@@ -57,6 +58,20 @@ def test_a_difference_is_explained_and_exits_with_1(dit: Dit, tables: dict[str, 
     assert [(column["name"], column["max_abs"]) for column in described["columns"]] == [("v", 0.5)]
     assert "1 only right, 1 changed; columns: v (1)" in ended.out
     assert "id=2: v: 2.0 ~ 2.5" in ended.out
+
+
+def test_a_comparison_has_a_page(dit: Dit, tables: dict[str, str], tmp_path: Path) -> None:
+    """Made of its JSON alone; the exit code stays the verdict's."""
+    files = {kind: tmp_path / f"a.{kind}" for kind in ("json", "html")}
+
+    ended = dit(
+        *("compare", tables["base"], tables["changed"], "--keys", "id"),
+        *("--json", str(files["json"]), "--html", str(files["html"])),
+    )
+
+    page = files["html"].read_text(encoding="utf-8")
+    assert (ended.code, page) == (1, comparison_page(json.loads(files["json"].read_text(encoding="utf-8"))))
+    assert "<mark>" in page
 
 
 def test_a_policy_from_a_file_decides_what_equal_means(dit: Dit, tables: dict[str, str], tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -46,6 +47,8 @@ def test_a_bad_commit_is_recorded_as_failed_and_fails_the_run(bench: Bench) -> N
         "bftruncate/daily/equals_bf": (False, dg.AssetCheckSeverity.ERROR),
     }
     assert found["bftruncate/daily/equals_bf"].metadata["verdict"].value == "DIFFERENT"
+    page = Path(str(found["bftruncate/daily/equals_bf"].metadata["report"].value))
+    assert "bftruncate" in page.read_text(encoding="utf-8")
     assert found["bftruncate/daily/equals_bf"].metadata["multiplicity"].value == 12  # 4 days too many of 3 vessels
 
 
