@@ -10,7 +10,7 @@ from dit_dagster.evidence.html.bars import Columns, Dimension, Histogram, column
 from dit_dagster.evidence.html.days import Days, days
 from dit_dagster.evidence.html.facts import Pairs, spent
 from dit_dagster.evidence.html.samples import Alone, Samples, alone_row, samples
-from dit_dagster.evidence.html.words import MEANINGS, SIGNS, counted, short
+from dit_dagster.evidence.html.words import MEANINGS, SIGNS, UNEXPLAINED, counted, short
 
 _COUNTS = (
     ("changed", "changed"),
@@ -105,7 +105,8 @@ def _causes(explanation: Mapping[str, Any]) -> list[tuple[str, str]]:
     causes = explanation.get("causes") or ()
     if not causes and explanation.get("cause"):
         return [("", explanation["cause"])]
-    return [(cause["name"], cause["evidence"]) for cause in causes]
+    unexplained = {"unexplained": UNEXPLAINED}
+    return [(cause["name"], cause["evidence"] or unexplained.get(cause["name"], "")) for cause in causes]
 
 
 def _at_boundary(explanation: Mapping[str, Any]) -> str:

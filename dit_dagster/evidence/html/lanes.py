@@ -82,7 +82,8 @@ def _drawn(segment: Segment, *, column: int, lane: int, before: Dot | None) -> t
         parts += [dot] if before is None else [Line(path=_path(before, dot)), dot]
         before, column = dot, column + 1
     if segment.ends and before is not None:
-        parts.append(Label(x=before.x + 16, y=before.y, text=", ".join(segment.ends)))
+        beside = 24 if before.phase and before.phase.parts else 16
+        parts.append(Label(x=before.x + beside, y=before.y, text=", ".join(segment.ends)))
         lane += 1
     for further in segment.further:
         drawn, lane = _drawn(further, column=column, lane=lane, before=before)

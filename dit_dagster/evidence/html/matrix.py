@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dit_dagster.evidence.html.words import MEANINGS, SIGNS, counted, differing, plural, span
+from dit_dagster.evidence.html.words import MEANINGS, SIGNS, UNEXPLAINED, counted, differing, plural, span
 
 _MOST_FINDINGS = 12
 _NOT_A_PASS = ("fail", "error", "inconclusive")
@@ -153,7 +153,9 @@ def _more(report: Mapping[str, Any], wrong: Sequence[Mapping[str, Any]]) -> str:
 def finding(comparison: Mapping[str, Any], anchor: str) -> Finding:
     """What a reader needs to know of one pair before anything else."""
     explanation = comparison.get("explanation") or {}
-    what = explanation.get("cause") or comparison["reason"] or MEANINGS.get(comparison["verdict"], "")
+    meaning = MEANINGS.get(comparison["verdict"], "")
+    cause = explanation.get("cause")
+    what = f"{meaning}: {UNEXPLAINED}" if cause == "unexplained" else cause or comparison["reason"] or meaning
     return Finding(
         outcome=comparison["outcome"],
         sign=SIGNS[comparison["outcome"]],

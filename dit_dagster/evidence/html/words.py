@@ -25,6 +25,8 @@ MEANINGS = {
     "ERROR": "the comparison itself failed",
 }
 
+UNEXPLAINED = "no kind of change that is known leaves such a trace"
+
 _STEPS = ((86_400e6, "d"), (3_600e6, "h"), (60e6, "min"), (1e6, "s"), (1e3, "ms"))
 
 

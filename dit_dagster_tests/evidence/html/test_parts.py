@@ -196,3 +196,11 @@ def test_sizes_and_distances_are_read_at_a_glance() -> None:
         "nothing was read",
         "2026-11-26 16:40:07 UTC",
     )
+
+
+def test_what_is_unexplained_says_so_in_a_sentence() -> None:
+    """The word alone would read like a gap in the report."""
+    report = a_run()
+    report["comparisons"][0]["explanation"]["cause"] = "unexplained"
+
+    assert headline(report).findings[0].what == "not the same rows: no kind of change that is known leaves such a trace"
