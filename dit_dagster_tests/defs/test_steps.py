@@ -159,6 +159,16 @@ def test_steps_without_a_pin_go_on_from_the_latest_one(bench: Bench) -> None:
     assert report["outcome"] == "pass"
 
 
+def test_a_verdict_that_is_remembered_costs_the_job_nothing(bench: Bench, good: Done) -> None:
+    """The report of the second run of a commit says so, and where its page is, as that of the first did."""
+    again = bench.run(good.commit)
+
+    [report] = [event.payload for event in bench.events("run_finished") if event.run_id == again.run_id]
+    assert (report["remembered"], report["cost"]["statements"]) == (2, 0)
+    [shown] = [one for one in again.get_asset_materialization_events() if one.asset_key == bench.words.report]
+    assert again.run_id in str(shown.materialization.metadata["report"].value)
+
+
 def test_a_mode_that_the_latest_pin_did_not_plan_is_refused(bench: Bench, good: Done) -> None:
     """The remedy is in the message."""
     result = bench.run(good.commit, job=bench.words.job_of_all_modes, assets=[bench.words.output("repeat", "daily")])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -146,10 +146,3 @@ def share_of(window: Sequence[str], start: str, end: str) -> tuple[float, float]
     days = max(1, (last - first).days)
     offset = min(max((since - first).days / days, 0.0), 1.0)
     return round(100 * offset, 2), round(100 * min(max((until - since).days / days, 0.0), 1.0 - offset), 2)
-
-
-def every_phase(segments: Sequence[Segment]) -> Iterator[Phase]:
-    """Each phase once, parents first."""
-    for segment in segments:
-        yield from segment.phases
-        yield from every_phase(segment.further)

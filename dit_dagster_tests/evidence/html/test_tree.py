@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from dit_dagster.evidence.html.lanes import picture
-from dit_dagster.evidence.html.tree import Segment, every_phase, share_of, tree
+from dit_dagster.evidence.html.tree import Phase, Segment, share_of, tree
 from dit_dagster_tests.evidence.html.a_run import a_run
 
 
@@ -19,6 +20,13 @@ def path(*names: str, outcome: str = "ran") -> list[dict[str, Any]]:
 def a_report(**modes: list[dict[str, Any]]) -> dict[str, Any]:
     described = [{"mode": name, "phases": phases} for name, phases in modes.items()]
     return {"window": ["2013-01-01", "2013-01-11"], "modes": described, "comparisons": []}
+
+
+def every_phase(segments: Sequence[Segment]) -> Iterator[Phase]:
+    """Each phase once, parents first."""
+    for segment in segments:
+        yield from segment.phases
+        yield from every_phase(segment.further)
 
 
 def shape(segments: tuple[Segment, ...]) -> list[Any]:
