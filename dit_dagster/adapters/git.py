@@ -60,7 +60,7 @@ class GitSource:
         directory = self._home / "checkouts" / whole
         try:
             os.utime(directory)  # the clean-up goes by the last use
-        except FileNotFoundError:
+        except OSError:  # not there, or not ours: then extracting says what is wrong, or finds it complete
             self._extract(commit, directory)
         return Checkout(directory=directory, commit=commit, tree=tree)
 

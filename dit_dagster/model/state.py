@@ -139,7 +139,7 @@ class PhaseRecord:
             seconds=value["seconds"],
             schema_version=value["schema_version"],
             touched=tuple(Touched.from_json(touched) for touched in value["touched"]),
-            commands=tuple(str(command) for command in value.get("commands", ())),
+            commands=tuple(str(command) for command in value["commands"]),
         )
 
     @classmethod
