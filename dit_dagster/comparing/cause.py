@@ -36,10 +36,10 @@ def _of_rows(told: Explanation, rows: tuple[int, int], doubled_keys: int) -> lis
     left, right = rows
     found = []
     if told.multiplicity:
-        more = "right" if right > left else "left"
-        found.append(
-            _rows(CauseName.DOUBLED, f"{told.multiplicity} copies too many of equal rows, {more} has more rows")
-        )
+        # Which side has them can be read off the rows only where no other row stands alone.
+        alone = told.only_left or told.only_right or left == right
+        more = "" if alone else f", {'right' if right > left else 'left'} has more rows"
+        found.append(_rows(CauseName.DOUBLED, f"{told.multiplicity} copies too many of equal rows{more}"))
     if told.only_left and not told.only_right:
         found.append(_rows(CauseName.LOST, f"{told.only_left} rows lost on the right"))
     if told.only_right and not told.only_left:
@@ -96,6 +96,8 @@ def _shift(column: ColumnDifference, pairs: Sequence[Pair]) -> str | None:
     if column.unit is None or constant is None:
         return None
     sign = _sign(pairs)
+    if not sign:
+        return None
     if column.unit == "days":
         return f"shift by {sign}{constant:.0f} days"
     if constant % _HOUR == 0:
@@ -150,7 +152,7 @@ def _space(column: ColumnDifference, pairs: Sequence[Pair]) -> str | None:  # no
 
 
 def _form(column: ColumnDifference, pairs: Sequence[Pair]) -> str | None:  # noqa: ARG001
-    same = _same(pairs, lambda text: unicodedata.normalize("NFKC", text))
+    same = _same(pairs, lambda text: unicodedata.normalize("NFC", text))
     return "differs in Unicode's normal form only, in every sample" if same else None
 
 

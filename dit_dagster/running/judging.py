@@ -347,7 +347,7 @@ class Judge:
         )
 
 
-_JUDGING_VERSION = 4
+_JUDGING_VERSION = 5
 """Raised whenever this module would judge the same states differently."""
 
 
