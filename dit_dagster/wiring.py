@@ -5,7 +5,7 @@ Google's client is imported when a warehouse is asked for: it takes seconds, and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,6 +99,15 @@ def repository(pipeline: Pipeline, settings: Settings) -> Path:
 def source_control(pipeline: Pipeline, settings: Settings) -> GitSource:
     """The pipeline's repository, to read commits from."""
     return GitSource(repository(pipeline, settings), settings.directory, whole_environment())
+
+
+def prepare_environments(pipeline: Pipeline, refs: Iterable[str], settings: Settings) -> None:
+    """Build the environments of these commits ahead of their runs, which then find them; EnvironmentFailed."""
+    code = source_control(pipeline, settings)
+    environments = UvEnvironments(settings.directory, whole_environment())
+    for ref in refs:
+        commit = code.resolve(ref)
+        environments.ensure(code.checkout(commit, code.tree(commit, pipeline.code.paths)))
 
 
 def workplace(pipeline: Pipeline, settings: Settings, around: Surroundings | None = None) -> Workplace:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Thread
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,6 +14,7 @@ import typer
 if TYPE_CHECKING:
     from dit_dagster.demo.expectations import Expected
     from dit_dagster.model.experiment import Request
+    from dit_dagster.model.pipeline import Pipeline
     from dit_dagster.running.run import Report
     from dit_dagster.running.workplace import Workplace
     from dit_dagster.settings import Settings
@@ -45,8 +48,10 @@ def demo(
     started = time.monotonic()
     settings, expected = Settings.read(), read_expected()
     pipeline = wiring.find_pipeline(_PIPELINE, settings)
-    place = wiring.workplace(pipeline, settings)
     shown = [(tag, "short") for tag in expected.tags] if everything else list(_SHOWN)
+    ahead = Thread(target=_build_ahead, args=(pipeline, [tag for tag, _ in shown], settings), daemon=True)
+    ahead.start()
+    place = wiring.workplace(pipeline, settings)
     modes = tuple(pipeline.available_modes) if everything else pipeline.default_modes
     requests = {tag: _request(tag, window, modes, expected, settings, place, jobs) for tag, window in shown}
     reports = _run(requests, place)
@@ -70,6 +75,15 @@ def prepare() -> None:
     print(built.path)
     for tag, commit in built.commits.items():
         print(f"{commit}  {tag}")
+
+
+def _build_ahead(pipeline: Pipeline, tags: Sequence[str], settings: Settings) -> None:
+    """The commits' environments, while the warehouse starts. What fails here fails again, and is told, in its run."""
+    from dit_dagster import wiring
+    from dit_dagster.errors import DitError
+
+    with suppress(DitError):
+        wiring.prepare_environments(pipeline, tags, settings)
 
 
 def _request(

@@ -51,7 +51,9 @@ def _lines(title: str) -> Watch:
         where = f" {note.fingerprint[:12]}" if note.fingerprint else ""
         said = f": {note.text}" if note.text and note.kind not in ("stage", "note") else ""
         what = note.text if note.kind in ("stage", "note") else note.kind
-        print(f"[{time.monotonic() - started:6.1f} s] {title}{where} {what}{said}", file=sys.stderr, flush=True)
+        # One write, where print makes two: runs that go on at the same time share the stream.
+        sys.stderr.write(f"[{time.monotonic() - started:6.1f} s] {title}{where} {what}{said}\n")
+        sys.stderr.flush()
 
     return watch
 

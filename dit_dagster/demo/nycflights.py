@@ -29,9 +29,9 @@ _MINUTES_A_DAY: Final = 24 * 60
 
 def flights() -> pd.DataFrame:
     """All flights, in the package's order."""
-    raw = pd.read_csv(_file("flights.csv.zip"))
-    scheduled = pd.to_datetime(raw["time_hour"], utc=True) + pd.to_timedelta(raw["minute"], unit="min")
-    departed = scheduled + pd.to_timedelta(raw["dep_delay"], unit="min")
+    raw = pd.read_csv(_file("flights.csv.zip"), engine="pyarrow")
+    scheduled = pd.to_datetime(raw["time_hour"], utc=True) + _minutes(raw["minute"])
+    departed = scheduled + _minutes(raw["dep_delay"])
     frame = pd.DataFrame(
         {
             "departed_at": departed,
@@ -63,17 +63,17 @@ def _arrivals(raw: pd.DataFrame, departed: pd.Series[pd.Timestamp]) -> pd.Series
     airports = pd.read_csv(_file("airports.csv")).set_index("faa")["tzone"]
     zones = raw["dest"].map(airports).fillna(PUERTO_RICO)
     # A diverted flight has no air time, but most have an arrival.
-    earliest = departed + pd.to_timedelta(raw["air_time"].fillna(0), unit="min")
+    earliest = departed + _minutes(raw["air_time"].fillna(0))
     clock = raw["arr_time"] // 100 * 60 + raw["arr_time"] % 100
     arrived = earliest.copy()
     for zone, rows in zones.groupby(zones).groups.items():
         wait = (clock[rows] - _wall_clock(earliest[rows], str(zone))) % _MINUTES_A_DAY
-        guess = earliest[rows] + pd.to_timedelta(wait, unit="min")
+        guess = earliest[rows] + _minutes(wait)
         # The clocks may have been changed on the way; then the guess is an hour off, unless arr_time is an
         # hour that the clocks left out: B6 35 reached Florida at 02:03 on 10 March.
         half = _MINUTES_A_DAY / 2
         shift = (_wall_clock(guess, str(zone)) - clock[rows] + half) % _MINUTES_A_DAY - half
-        shifted = guess - pd.to_timedelta(shift, unit="min")
+        shifted = guess - _minutes(shift)
         arrived[rows] = shifted.where(shifted >= earliest[rows], guess)
     return arrived
 
@@ -82,6 +82,12 @@ def _wall_clock(instants: pd.Series[pd.Timestamp], zone: str) -> pd.Series[float
     """What the clocks of a zone show, in minutes since midnight."""
     local = instants.dt.tz_convert(zone)
     return (local.dt.hour * 60 + local.dt.minute).astype(float)
+
+
+def _minutes(count: pd.Series[float]) -> pd.Series[pd.Timedelta]:
+    """Whole minutes as spans; pandas' own way over floats takes ten times as long."""
+    spans = count.fillna(0).astype("int64").to_numpy().astype("timedelta64[m]").astype("timedelta64[ns]")
+    return pd.Series(spans, index=count.index).mask(count.isna())
 
 
 def _file(name: str) -> Path:

@@ -18,16 +18,16 @@ from dit_dagster.demo.history import HISTORY, DemoRepository, files_below, files
 from dit_dagster.errors import UsageError
 
 COMMITS = {
-    "v1": "ec4a522cf0738d7df38f0303afc461f8a3ea6dfc",
-    "v1-refactored": "709a61c6040d39c8f681728a07c46704d547b200",
-    "v2-changed": "fdd2c69cc8789b598157d49d6d4d3e5383c13023",
-    "bug-lost-at-boundary": "be5f5dc07557538bb35f10419d06de679acb6cd0",
-    "bug-exact-boundary": "258f7e4b9a487a4fe8e3483e30cad3ecb22327c3",
-    "bug-append-only": "03e11f704984a46cc872e62e1a3daf901f60e81e",
-    "bug-tail-kept": "df07a09d0dd1cd93d66fe10e100baabfb9f3c833",
-    "bug-tie-break": "8d161990354217a44624de5072f646bfc8df4aa9",
-    "bug-local-day": "2d06548181dd90f0adffbdec03973b9b082e986f",
-    "bug-last-day": "ad2666fa33c496a532d5ba9abc04dc25a4fedfde",
+    "v1": "58795f1f86dd0ff2040b1294a1d62f4422e4a868",
+    "v1-refactored": "bb6a3631f828e6b3b9f20776d0c12116895d17bf",
+    "v2-changed": "817906a051ff6262ddac3199ab4838b7d7b535f9",
+    "bug-lost-at-boundary": "4fd1e6b436a67ee84b4ad181632362d6eecb399c",
+    "bug-exact-boundary": "ce977c70c5b18a503454951ab3659a4d2118ff65",
+    "bug-append-only": "4e80fce819d01b60064754d0ffa0be12e464b21f",
+    "bug-tail-kept": "3fb9a3fa79b61f3cad4ccf8fa1f2e39adfda4b02",
+    "bug-tie-break": "4402dbfb1bc71e9ed0def7f6c45fcc459d095c5c",
+    "bug-local-day": "47251aeb047920af26211e1379b410cd9acc3a7f",
+    "bug-last-day": "b63c65654e821718796aa12f533f9cf0bec84abb",
 }
 
 TAGS = [revision.tag for revision in HISTORY]

@@ -22,6 +22,7 @@ from dit_dagster.adapters.local_gcp.emulation.answers import failed_query
 from dit_dagster.adapters.local_gcp.emulation.emulator import Table
 from dit_dagster.adapters.local_gcp.emulation.patch import Patch, wrap
 from dit_dagster.adapters.local_gcp.emulation.text import is_query, statements
+from dit_dagster.adapters.local_gcp.patches.parsing import looking
 
 _MEGABYTE = 1024 * 1024
 _MINIMUM = 10 * _MEGABYTE
@@ -47,7 +48,7 @@ PATCH = Patch(name="estimates", apply=apply)
 def estimate(sql: str, project: str, ctx: Any) -> tuple[int, int]:
     """(bytes processed, bytes billed)."""
     processed = tables = 0
-    for table, columns in reading.columns_read(sql, project, lambda name: _records(name, ctx)).items():
+    for table, columns in looking(reading.columns_read)(sql, project, lambda name: _records(name, ctx)).items():
         record = ctx.catalog.get_table(*table)
         widths = sizes.column_widths(ctx.engine, record)
         width = sum(widths[name] for name in columns) if columns else min(widths.values(), default=0.0)

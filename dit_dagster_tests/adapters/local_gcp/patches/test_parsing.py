@@ -4,7 +4,7 @@ from typing import Any
 
 import sqlglot
 
-from dit_dagster.adapters.local_gcp.patches.parsing import remembered
+from dit_dagster.adapters.local_gcp.patches.parsing import looking, remembered
 from dit_dagster_tests.adapters.local_gcp.conftest import Emulator
 
 SQL = "SELECT a, b FROM t WHERE a > 1"
@@ -35,6 +35,17 @@ def test_one_text_in_two_dialects_is_two_statements() -> None:
     ]
 
     assert texts == ["SELECT 'a'", "SELECT `a`"]
+
+
+def test_those_that_only_look_share_a_tree_that_those_that_change_it_do_not_see() -> None:
+    """Looking costs no copy; a tree that was looked at is still given away as a copy."""
+    parse = remembered(lambda dialect, sql, **_: dialect.parser().parse(dialect.tokenize(sql), sql))
+    dialect = sqlglot.Dialect.get_or_raise("bigquery")
+    [one], [other] = looking(parse)(dialect, SQL), looking(parse)(dialect, SQL)
+    [own] = parse(dialect, SQL)
+
+    assert one is other
+    assert own is not one
 
 
 def test_answers_are_the_same_with_it_and_without_it(emulator: Emulator) -> None:
