@@ -238,9 +238,10 @@ def _scalar(value: Scalar) -> str:
 
 
 def _from_client(field: bigquery.SchemaField) -> Field:
+    kind = _STANDARD.get(field.field_type, field.field_type)
     return Field(
         name=field.name,
-        type=_STANDARD.get(field.field_type, field.field_type),
+        type=f"RANGE<{field.range_element_type.element_type}>" if field.range_element_type else kind,
         mode=field.mode or "NULLABLE",
         fields=tuple(_from_client(child) for child in field.fields),
     )
@@ -248,6 +249,9 @@ def _from_client(field: bigquery.SchemaField) -> Field:
 
 def _to_client(field: Field) -> bigquery.SchemaField:
     children = tuple(_to_client(child) for child in field.fields)
+    if field.type.startswith("RANGE<"):
+        of = field.type.removeprefix("RANGE<").removesuffix(">")
+        return bigquery.SchemaField(field.name, "RANGE", mode=field.mode, range_element_type=of)
     return bigquery.SchemaField(field.name, field.type, mode=field.mode, fields=children)
 
 

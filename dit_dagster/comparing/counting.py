@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -102,7 +103,7 @@ def _sums(index: int, of: Input, spelling: Engine) -> exp.Select:
     held = [named(field(each.steps, _ROW), f"n{i}") for i, each in enumerate(_numerics(of.layout))]
     inner = rows_of(of, [*day, named(first, "h1"), named(second, "h2"), *held], spelling)
     sums = spelling.sums([column("h1", "r"), column("h2", "r")])
-    numerics = [Column(name=f"n{i}", type="NUMERIC", policy=each.policy) for i, each in enumerate(_numerics(of.layout))]
+    numerics = [Column(name=f"n{i}", type=each.type, policy=each.policy) for i, each in enumerate(_numerics(of.layout))]
     outer = exp.select(
         named(number(index), "side"),
         named(text("rows"), "kind"),
@@ -115,7 +116,8 @@ def _sums(index: int, of: Input, spelling: Engine) -> exp.Select:
 
 
 def _numerics(layout: Layout) -> tuple[Column, ...]:
-    return tuple(each for each in layout.columns if each.type == "NUMERIC")
+    """The columns that hold NUMERICs, at any depth of an ARRAY."""
+    return tuple(each for each in layout.columns if re.search(r"\bNUMERIC\b", each.type))
 
 
 def _separated(sums: Sequence[Node]) -> list[Node]:
@@ -204,7 +206,7 @@ def _short(sums: str) -> str:
 def _check_held(groups: Iterable[Mapping[str, Any]], layout: Layout) -> None:
     """Refuse a NUMERIC column that the local engine holds with fewer digits: they were rounded when written."""
     for row in groups:
-        for column_, kind in zip(_numerics(layout), str(row["held"]).split(), strict=False):
-            if kind != _FAITHFUL_NUMERIC:
+        for column_, kind in zip(_numerics(layout), str(row["held"]).splitlines(), strict=False):
+            if set(re.findall(r"DECIMAL\([^)]*\)", kind)) != {_FAITHFUL_NUMERIC}:
                 raise Uncomparable(f"column {column_.name}: the local engine holds this NUMERIC as {kind}, rounded")
         return

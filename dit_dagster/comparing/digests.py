@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Self
 
-DIGEST_VERSION = 1
+DIGEST_VERSION = 2
 """Raised whenever the canonical row or its hash changes; digests of different versions are never compared."""
 
 

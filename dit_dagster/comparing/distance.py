@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import ROUND_FLOOR, Decimal
 
 from sqlglot import exp
 
-from dit_dagster.comparing.rows import Engine
+from dit_dagster.comparing.rows import Ends, Engine
 from dit_dagster.comparing.schema import Column
 from dit_dagster.comparing.sql import (
     Node,
@@ -19,21 +20,19 @@ from dit_dagster.comparing.sql import (
     call,
     cast,
     choose,
+    differs,
     number,
     render,
     safe_cast,
     text,
 )
-from dit_dagster.model.policy import Tolerance
+from dit_dagster.model.policy import Geography, Tolerance
 
 UNITS = {"DATE": "days", "TIME": "microseconds", "DATETIME": "microseconds", "TIMESTAMP": "microseconds"}
 
 # A bound finer than a type's last digit is rounded down to it, which decides the same pairs.
 _SCALES = {"INT64": Decimal(1), "NUMERIC": Decimal("1e-9"), "BIGNUMERIC": Decimal("1e-38")}
 _LARGEST = Decimal("1e28")
-
-
-Ends = tuple[Node, Node]
 
 
 def near(of: Column, ends: Ends, spelling: Engine) -> Node:
@@ -44,6 +43,10 @@ def near(of: Column, ends: Ends, spelling: Engine) -> Node:
     """
     if of.tolerance is None:
         return exp.false()
+    if of.is_list:
+        return _near_throughout(replace(of, path=()), ends, spelling)
+    if isinstance(of.tolerance, Geography):
+        return exp.Coalesce(this=_near_on_earth(ends, of.tolerance, spelling), expressions=[exp.false()])
     gap = _gap(of.type, ends, spelling)
     close: Node = exp.LTE(this=gap, expression=_absolute(of, of.tolerance, spelling))
     if of.tolerance.rel:
@@ -53,11 +56,53 @@ def near(of: Column, ends: Ends, spelling: Engine) -> Node:
     return exp.Coalesce(this=close, expressions=[exp.false()])
 
 
-def distance(types: Mapping[int, str], place: Node, ends: Ends, spelling: Engine) -> Node:
-    """How far `ends` lie apart as FLOAT64, in the unit of the column at `place`; NULL where there is no distance."""
+def _near_throughout(of: Column, ends: Ends, spelling: Engine) -> Node:
+    """Lists are near where each value is, or is equal; lists of unequal length are not."""
+    lists = (spelling.texts(ends[0]), spelling.texts(ends[1]))
+
+    def at_a_place(both: Ends) -> Node:
+        equal = exp.not_(exp.paren(differs(both[0].copy(), both[1].copy())))
+        return exp.paren(exp.or_(equal, near(of, both, spelling)))
+
+    everywhere = spelling.side_by_side(lists, at_a_place, "LOGICAL_AND")
+    return exp.Coalesce(this=all_of([_of_one_length(ends, spelling), everywhere]), expressions=[exp.false()])
+
+
+def _of_one_length(ends: Ends, spelling: Engine) -> Node:
+    lengths = [call("ARRAY_LENGTH", spelling.texts(end.copy())) for end in ends]
+    return exp.EQ(this=lengths[0], expression=lengths[1])
+
+
+_NUMBER = r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
+_VERTEX = f"{_NUMBER} {_NUMBER}"
+
+
+def _near_on_earth(ends: Ends, tolerance: Geography, spelling: Engine) -> Node:
+    """Shapes of one kind with as many vertices in the same order, each within so many metres of its counterpart.
+
+    Not the distance of two shapes, which is zero where they touch.
+    """
+    texts = [call("ST_ASTEXT", call("ST_GEOGFROMWKB", call("FROM_HEX", end.copy()))) for end in ends]
+    shapes = [call("REGEXP_REPLACE", each, text(_NUMBER), text("#")) for each in texts]
+    lists = [call("REGEXP_EXTRACT_ALL", each.copy(), text(_VERTEX)) for each in texts]
+
+    def close(both: Ends) -> Node:
+        points = [call("ST_GEOGFROMTEXT", call("CONCAT", text("POINT("), each, text(")"))) for each in both]
+        return exp.LTE(this=call("ST_DISTANCE", *points), expression=_float(tolerance.metres))
+
+    alike = exp.EQ(this=shapes[0], expression=shapes[1])
+    everywhere = spelling.side_by_side((lists[0], lists[1]), close, "LOGICAL_AND")
+    return all_of([alike, exp.Coalesce(this=everywhere, expressions=[exp.true()])])
+
+
+def distance(columns: Mapping[int, Column], place: Node, ends: Ends, spelling: Engine) -> Node:
+    """How far `ends` lie apart as FLOAT64, in the unit of the column at `place`; NULL where there is no distance.
+
+    Of lists of one length, the farthest apart of the values at the same place.
+    """
     kinds: dict[str, tuple[Node, list[int]]] = {}
-    for i, kind in types.items():
-        value = _distance(kind, ends, spelling)
+    for i, each in columns.items():
+        value = _farthest(each.type, ends, spelling) if each.is_list else _distance(each.type, ends, spelling)
         if value is not None:
             kinds.setdefault(render(value), (value, []))[1].append(i)
     case = exp.Case()
@@ -84,6 +129,20 @@ def _distance(kind: str, ends: Ends, spelling: Engine) -> Node | None:
             times = [safe_cast(end.copy(), kind) for end in ends]
             return cast(call("ABS", call(f"{kind}_DIFF", *times, exp.var("MICROSECOND"))), "FLOAT64")
     return None
+
+
+def _farthest(kind: str, ends: Ends, spelling: Engine) -> Node | None:
+    if _distance(kind, ends, spelling) is None:
+        return None
+    lists = (spelling.texts(ends[0].copy()), spelling.texts(ends[1].copy()))
+
+    def at_a_place(both: Ends) -> Node:
+        found = _distance(kind, both, spelling)
+        assert found is not None  # noqa: S101  # asked above
+        return found
+
+    most = spelling.side_by_side(lists, at_a_place, "MAX")
+    return choose(_of_one_length(ends, spelling), most, exp.Null())
 
 
 def _gap(kind: str, ends: Ends, spelling: Engine) -> Node:

@@ -19,8 +19,8 @@ from typing import Any
 from sqlglot import exp
 
 from dit_dagster.comparing.schema import Column
-from dit_dagster.comparing.sql import Node, array, call, choose, column, field, named, number, ordered, text
-from dit_dagster.model.policy import Exact, Json
+from dit_dagster.comparing.sql import Node, array, call, choose, column, is_null, named, number, ordered, text
+from dit_dagster.model.policy import ColumnPolicy, Exact, Json
 
 RAW = "raw "
 _TOO_LONG = r"[0-9]{20,}|[0-9]{2,}\.[0-9]{16,}|\.[0-9]{18,}"
@@ -36,12 +36,11 @@ def derived_name(of: Column) -> str:
     return f"__dit_{hashlib.sha256('.'.join(of.steps).lower().encode()).hexdigest()[:16]}"
 
 
-def bigquery_json(of: Column, alias: str) -> Node:
-    value = field(of.steps, alias)
-    document = value if of.type == "JSON" else call("SAFE.PARSE_JSON", value)
-    sorted_text = call("TO_JSON_STRING", document)
-    if isinstance(of.policy, Exact):
-        return choose(exp.Is(this=value.copy(), expression=exp.Null()), exp.Null(), sorted_text)
+def bigquery_json(value: Node, kind: str, policy: ColumnPolicy) -> Node:
+    document = value if kind == "JSON" else call("SAFE.PARSE_JSON", value)
+    sorted_text = call("TO_JSON_STRING", document)  # of a NULL this is the text null, hence the guards
+    if not isinstance(policy, Json):
+        return choose(is_null(value.copy()), exp.Null(), sorted_text)
     tokens = call("REGEXP_EXTRACT_ALL", sorted_text, text(_TOKENS))
     token = column("token")
     whole = call("REGEXP_REPLACE", token.copy(), text(r"\.0$"), text(""))
@@ -52,17 +51,17 @@ def bigquery_json(of: Column, alias: str) -> Node:
         alias=exp.TableAlias(columns=[exp.to_identifier("token", quoted=True)]),
         offset=exp.to_identifier("place", quoted=True),
     )
-    return _or_raw(exp.select(joined).from_(each).subquery(), value, of)
+    canonical = choose(is_null(document.copy()), exp.Null(), exp.select(joined).from_(each).subquery())
+    return _or_raw(canonical, value, kind)
 
 
-def local_json(of: Column, alias: str) -> Node:
-    value = field(of.steps, alias)
-    kind, scalar = column("type"), call("JSON_EXTRACT_STRING", column("atom"), text("$"))
-    if isinstance(of.policy, Json):
-        is_number = exp.In(this=kind, expressions=[text(each) for each in ("DOUBLE", "BIGINT", "UBIGINT")])
+def local_json(value: Node, kind: str, policy: ColumnPolicy) -> Node:
+    node, scalar = column("type"), call("JSON_EXTRACT_STRING", column("atom"), text("$"))
+    if isinstance(policy, Json):
+        is_number = exp.In(this=node, expressions=[text(each) for each in ("DOUBLE", "BIGINT", "UBIGINT")])
         whole = call("REGEXP_REPLACE", scalar, text(r"\.0$"), text(""))
-        kind, scalar = choose(is_number, text("NUMBER"), kind.copy()), choose(is_number.copy(), whole, scalar.copy())
-    entry = call("TO_JSON_STRING", array([column("fullkey"), kind, scalar]))
+        node, scalar = choose(is_number, text("NUMBER"), node.copy()), choose(is_number.copy(), whole, scalar.copy())
+    entry = call("TO_JSON_STRING", array([column("fullkey"), node, scalar]))
     entries = exp.GroupConcat(this=exp.Order(this=entry, expressions=[ordered(column("fullkey"))]), separator=text(","))
     paths = exp.Count(this=exp.Distinct(expressions=[column("fullkey")]))
     repeated = exp.LT(this=paths, expression=exp.Count(this=exp.Star()))
@@ -77,12 +76,13 @@ def local_json(of: Column, alias: str) -> Node:
     # alias of a function's table, hence none.
     beside = exp.select(named(value.copy(), "document")).subquery("s")
     nodes = exp.select(listed).from_(beside).join(exp.Table(this=tree), join_type="cross")
-    return _or_raw(nodes.subquery(), value, of)
+    return _or_raw(nodes.subquery(), value, kind)
 
 
-def _or_raw(canonical: Node, value: Node, of: Column) -> Node:
-    raw = call("TO_JSON_STRING", value.copy()) if of.type == "JSON" else value.copy()
-    return exp.Coalesce(this=canonical, expressions=[call("CONCAT", text(RAW), raw)])
+def _or_raw(canonical: Node, value: Node, kind: str) -> Node:
+    raw = call("TO_JSON_STRING", value.copy()) if kind == "JSON" else value.copy()
+    document = exp.Coalesce(this=canonical, expressions=[call("CONCAT", text(RAW), raw)])
+    return choose(is_null(value.copy()), exp.Null(), document)
 
 
 def shown_json(canonical: str) -> str:

@@ -39,7 +39,7 @@ from dit_dagster.comparing.parting import FinalStates
 from dit_dagster.comparing.predicates import predicate
 from dit_dagster.comparing.residue import Question, residue_statement
 from dit_dagster.comparing.rows import Engine, engine
-from dit_dagster.comparing.schema import Layout, differences, layout
+from dit_dagster.comparing.schema import NUMBERS, Column, Layout, differences, layout
 from dit_dagster.errors import NotFound, Uncomparable, WarehouseError
 from dit_dagster.model.identity import TableName
 from dit_dagster.model.policy import ComparisonPolicy
@@ -264,7 +264,13 @@ def _explained(
 def _in_doubt(findings: Findings, columns: Layout) -> bool:
     """Whether another pairing of rows with equal keys might satisfy all of several tolerances."""
     paired_only = findings.beyond == findings.explanation.changed == findings.ambiguous
-    return len(columns.tolerant) > 1 and findings.beyond > 0 and paired_only
+    several = len(columns.tolerant) > 1 or any(not _in_order(each) for each in columns.tolerant)
+    return several and findings.beyond > 0 and paired_only
+
+
+def _in_order(of: Column) -> bool:
+    """Whether rows in the order of this column meet those that they are nearest to."""
+    return of.type in NUMBERS and not of.is_list
 
 
 def _several(findings: Findings, columns: Layout) -> str:

@@ -73,6 +73,8 @@ def shown(text: str | None, of: Column) -> str | None:
     """A canonical text as people write it."""
     if text is None:
         return None
+    if of.is_list:
+        return _list_shown(text, of) if _whole_text(text) else text
     if reads_json(of):
         return shown_json(text)
     if of.field is not None:
@@ -83,6 +85,19 @@ def shown(text: str | None, of: Column) -> str | None:
         case "TIMESTAMP":
             return (_EPOCH + timedelta(microseconds=int(text))).isoformat(sep=" ")
     return text
+
+
+def _list_shown(text: str, of: Column) -> str:
+    """A list's values; of STRUCTs and ARRAYs, how many there are."""
+    values = json.loads(text)
+    if of.type in ("STRUCT", "ARRAY"):
+        counts = [len(json.loads(each)) for each in values] if of.type == "ARRAY" else [len(values)]
+        absent = f", {values.count(None)} of them NULL" if None in values else ""
+        return f"{' + '.join(map(str, counts)) or 0} element{'' if counts == [1] else 's'}{absent}"
+    one = replace(of, path=())
+    if of.field is not None:
+        return json.dumps([_nested(_opened(each, of.field), of.field) for each in values], ensure_ascii=False)
+    return json.dumps([shown(each, one) for each in values], ensure_ascii=False)
 
 
 def _whole_text(text: str) -> bool:
@@ -131,14 +146,14 @@ def _columns(rows: Iterable[Told], histograms: Mapping[int, Histogram], layout: 
     """Columns by number of differences, most first."""
     found = [
         ColumnDifference(
-            name=layout.columns[row["i"] - 1].name,
+            name=layout.leaves[row["i"] - 1].name,
             mismatches=int(row["n"]),
             within_tolerance=int(row["m"]),
             null_on_one_side=int(row["o"]),
             max_abs=row["x"],
             mean_abs=row["y"],
-            max_rel=row["z"] if layout.columns[row["i"] - 1].type in NUMBERS else None,
-            unit=UNITS.get(layout.columns[row["i"] - 1].type),
+            max_rel=row["z"] if layout.leaves[row["i"] - 1].type in NUMBERS else None,
+            unit=UNITS.get(layout.leaves[row["i"] - 1].type),
             histogram=histograms.get(int(row["i"]), ()),
         )
         for row in rows
@@ -151,7 +166,7 @@ def _samples(
 ) -> tuple[Sample, ...]:
     """Changed values first, one of each column in turn, then rows that stayed alone, one of each kind in turn."""
     places = {column.name: place for place, column in enumerate(columns)}
-    cells = sorted(told.get("cell", []), key=lambda row: (row["n"], places[layout.columns[row["i"] - 1].name]))
+    cells = sorted(told.get("cell", []), key=lambda row: (row["n"], places[layout.leaves[row["i"] - 1].name]))
     rows = sorted(told.get("row", []), key=lambda row: (row["i"], row["a"] is None))
     samples = [_cell(row, layout) for row in cells] + [_row(row, layout) for row in rows]
     if len(samples) <= MOST_SAMPLES:
@@ -161,7 +176,7 @@ def _samples(
 
 
 def _cell(row: Told, layout: Layout) -> Sample:
-    column = layout.columns[row["i"] - 1]
+    column = layout.leaves[row["i"] - 1]
     return Sample(
         key=_key(row["s"], layout),
         column=column.name,
@@ -188,5 +203,5 @@ def row_shown(text: str | None, layout: Layout) -> str | None:
     """A row as a JSON object of shown values."""
     if text is None:
         return None
-    values = zip(layout.columns, json.loads(text), strict=True)
+    values = zip(layout.leaves, json.loads(text), strict=True)
     return json.dumps({column.name: _unmarked(value, column) for column, value in values}, ensure_ascii=False)

@@ -178,8 +178,8 @@ def _last_day(of: Input) -> Node:
 
 def _samples(inputs: tuple[Input, ...], days: Sequence[date | None] | None, spelling: Engine) -> exp.Select:
     """Extra rows as the state then has them, missing ones as the left has them."""
-    columns = inputs[LEFT].layout.columns
-    values = row_text([shortened(marked(value_text(each, "t", spelling))) for each in columns])
+    leaves = inputs[LEFT].layout.leaves
+    values = row_text([shortened(marked(value_text(each, "t", spelling))) for each in leaves])
     holders = [_rows(side, inputs[side], days, spelling, named(values.copy(), "v")) for side in (LEFT, THEN)]
     meet = [exp.EQ(this=column(name, "p"), expression=column(name, "w")) for name in ("h1", "h2")]
     side = exp.EQ(this=column("side", "w"), expression=choose(column("extra", "p"), number(THEN), number(LEFT)))

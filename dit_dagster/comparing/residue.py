@@ -247,7 +247,7 @@ def _ranked(question: Question, spelling: Engine) -> exp.Select:
     by_key = [column("side"), column("key")]
     loose = [
         _sortable(each, spelling, spelling.element(column("v"), number(i)))
-        for i, each in enumerate(layout.columns, 1)
+        for i, each in enumerate(layout.leaves, 1)
         if each.tolerance
     ]
     order = [ordered(each) for each in (*([column("exact")] if loose else []), *loose, column("h1"), column("h2"))]
@@ -259,6 +259,8 @@ def _ranked(question: Question, spelling: Engine) -> exp.Select:
 
 
 def _sortable(of: Column, spelling: Engine, value: Node) -> Node:
+    if of.is_list or of.type == "GEOGRAPHY":
+        return value
     return safe_cast(unmarked(value), "FLOAT64" if of.type == "FLOAT64" else spelling.decimal)
 
 
@@ -275,7 +277,7 @@ def _surplus(question: Question, spelling: Engine) -> exp.Select:
             named(column(SIDE, "t"), "side"),
             exp.Column(this=exp.Star(), table=_quoted("n")),
             named(key, "key"),
-            named(array([marked(value_text(each, "t", spelling)) for each in layout.columns]), "v"),
+            named(array([marked(value_text(each, "t", spelling)) for each in layout.leaves]), "v"),
             *(named(value, name) for name, value in _besides(question, spelling).items()),
         )
         .join(step("net", "n"), on=all_of(meet))
@@ -294,7 +296,7 @@ def _besides(question: Question, spelling: Engine) -> dict[str, Node]:
     layout = question.left.layout
     found: dict[str, Node] = {}
     if layout.tolerant:
-        rest = [each for each in layout.columns if not each.tolerance]
+        rest = layout.untolerant
         found["exact"] = spelling.hashes(rest, "t")[0] if rest else number(0)
     if layout.dimensions:
         found["m"] = array([marked(value_text(each, "t", spelling)) for each in layout.dimensions])
@@ -371,7 +373,7 @@ def _beyond(question: Question, spelling: Engine) -> Node:
     if not layout.tolerant:
         return exp.true()
     tests: list[Node] = [exp.NEQ(this=column("exact", "l"), expression=column("exact", "r"))]
-    for i, each in enumerate(layout.columns, 1):
+    for i, each in enumerate(layout.leaves, 1):
         if each.tolerance:
             left, right = (spelling.element(column("v", side), number(i)) for side in _SIDES)
             far = exp.not_(near(each, (unmarked(left), unmarked(right)), spelling))

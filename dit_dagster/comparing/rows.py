@@ -18,14 +18,14 @@ A row's hash is two independent 64-bit numbers over the canonical row; two diffe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
 
 from sqlglot import exp
 
 from dit_dagster.comparing.documents import bigquery_json, derived_name, local_json, reads_json
-from dit_dagster.comparing.schema import Column
+from dit_dagster.comparing.schema import ELEMENTS, Column
 from dit_dagster.comparing.sql import (
     Node,
     array,
@@ -35,13 +35,16 @@ from dit_dagster.comparing.sql import (
     column,
     field,
     is_null,
+    member,
     named,
     number,
     ordered,
     text,
 )
-from dit_dagster.model.policy import Bitwise, Exact, Tolerance, Unordered
+from dit_dagster.model.policy import Bitwise, ColumnPolicy, Exact, Json, Tolerance, Unordered
 from dit_dagster.ports import Field
+
+Ends = tuple[Node, Node]
 
 _LOW_BITS = 0xFFFFFFFF
 _SALT = "~"
@@ -61,11 +64,20 @@ class Engine(Protocol):
     def float_text(self, value: Node) -> Node:
         """A FLOAT64 that is no NaN, with enough digits to read the same bits back."""
 
-    def json(self, of: Column, alias: str) -> Node:
-        """A JSON document's canonical text (documents.py)."""
+    def json(self, value: Node, kind: str, policy: ColumnPolicy) -> Node:
+        """The canonical text of a JSON document (documents.py), held as JSON or as text."""
 
     def each(self, values: Node, name: str, of_element: Node, *, unordered: bool) -> Node:
         """An ARRAY as the ARRAY of its elements' texts, in order or sorted. `of_element` is over the name `name`."""
+
+    def flat(self, values: Node, name: str, of_element: Node) -> Node:
+        """An ARRAY of what `of_element`, itself an ARRAY over the name `name`, is of each element, end to end."""
+
+    def texts(self, listed: Node) -> Node:
+        """The ARRAY of STRINGs that a list's text stands for."""
+
+    def side_by_side(self, lists: Ends, of_both: Callable[[Ends], Node], aggregate: str) -> Node:
+        """Of two ARRAYs, `of_both` of the elements at each place that both have, put together: LOGICAL_AND or MAX."""
 
     def hashes(self, columns: Sequence[Column], alias: str) -> tuple[Node, Node]:
         """A row's two 64-bit numbers."""
@@ -80,7 +92,7 @@ class Engine(Protocol):
         """An element of an array, counted from 1."""
 
     def held(self, numerics: Sequence[Column], alias: str) -> Node:
-        """An aggregate: how NUMERIC columns are really held, one word each; empty where there is no doubt."""
+        """An aggregate: as what columns with NUMERICs are really held, a line each; empty where there is no doubt."""
 
     def difference(self, left: Node, right: Node) -> Node:
         """left - right of two FLOAT64; an overflow is NULL or infinite, never an error."""
@@ -99,8 +111,8 @@ class BigQueryEngine:
     def float_text(self, value: Node) -> Node:
         return call("FORMAT", text("%.17g"), value)
 
-    def json(self, of: Column, alias: str) -> Node:
-        return bigquery_json(of, alias)
+    def json(self, value: Node, kind: str, policy: ColumnPolicy) -> Node:
+        return bigquery_json(value, kind, policy)
 
     def each(self, values: Node, name: str, of_element: Node, *, unordered: bool) -> Node:
         place = exp.to_identifier(f"{name}_place", quoted=True)
@@ -109,6 +121,25 @@ class BigQueryEngine:
             exp.Unnest(expressions=[values], alias=alias, offset=place)
         )
         return call("ARRAY", texts.order_by(ordered(column("element" if unordered else place.name))))
+
+    def flat(self, values: Node, name: str, of_element: Node) -> Node:
+        outer, inner = (exp.to_identifier(f"{name}_{part}", quoted=True) for part in ("place", "within"))
+        elements = exp.Unnest(expressions=[values], alias=_only(name), offset=outer)
+        within = exp.Unnest(expressions=[of_element], alias=_only(f"{name}_text"), offset=inner)
+        texts = exp.select(column(f"{name}_text")).from_(elements).join(within, join_type="cross")
+        return call("ARRAY", texts.order_by(ordered(column(outer.name)), ordered(column(inner.name))))
+
+    def texts(self, listed: Node) -> Node:
+        return call("JSON_VALUE_ARRAY", listed)
+
+    def side_by_side(self, lists: Ends, of_both: Callable[[Ends], Node], aggregate: str) -> Node:
+        left, right = (
+            exp.Unnest(expressions=[each], alias=_only(name), offset=exp.to_identifier(f"{name}_place", quoted=True))
+            for each, name in zip(lists, ("le", "re"), strict=True)
+        )
+        meet = exp.EQ(this=column("le_place"), expression=column("re_place"))
+        both = call(aggregate, of_both((column("le"), column("re"))))
+        return exp.select(both).from_(left).join(right, on=meet).subquery()
 
     def hashes(self, columns: Sequence[Column], alias: str) -> tuple[Node, Node]:
         row = row_text([value_text(each, alias, self) for each in columns])
@@ -145,14 +176,27 @@ class LocalEngine:
     def float_text(self, value: Node) -> Node:
         return cast(value, "STRING")
 
-    def json(self, of: Column, alias: str) -> Node:
-        return local_json(of, alias)
+    def json(self, value: Node, kind: str, policy: ColumnPolicy) -> Node:
+        return local_json(value, kind, policy)
 
     def each(self, values: Node, name: str, of_element: Node, *, unordered: bool) -> Node:
         there = exp.Coalesce(this=values, expressions=[array([])])
         element = exp.Lambda(this=of_element, expressions=[exp.to_identifier(name)])
         texts = call("LIST_TRANSFORM", there, element)
         return call("LIST_SORT", texts) if unordered else texts
+
+    def flat(self, values: Node, name: str, of_element: Node) -> Node:
+        return call("FLATTEN", self.each(values, name, of_element, unordered=False))
+
+    def texts(self, listed: Node) -> Node:
+        return call("FROM_JSON", listed, text('["VARCHAR"]'))
+
+    def side_by_side(self, lists: Ends, of_both: Callable[[Ends], Node], aggregate: str) -> Node:
+        pair = exp.to_identifier("both")
+        ends = tuple(call("STRUCT_EXTRACT_AT", column("both"), number(place)) for place in (1, 2))
+        each = exp.Lambda(this=of_both((ends[0], ends[1])), expressions=[pair])
+        function = {"LOGICAL_AND": "LIST_BOOL_AND", "MAX": "LIST_MAX"}[aggregate]
+        return call(function, call("LIST_TRANSFORM", call("LIST_ZIP", *lists), each))
 
     def hashes(self, columns: Sequence[Column], alias: str) -> tuple[Node, Node]:
         first = [self._argument(each, alias) for each in columns]
@@ -172,7 +216,7 @@ class LocalEngine:
 
     def held(self, numerics: Sequence[Column], alias: str) -> Node:
         kinds = [call("TYPEOF", call("ANY_VALUE", field(each.steps, alias))) for each in numerics]
-        return call("CONCAT", text(""), *(part for kind in kinds for part in (kind, text(" "))))
+        return call("CONCAT", text(""), *(part for kind in kinds for part in (kind, text("\n"))))
 
     def difference(self, left: Node, right: Node) -> Node:
         return exp.Sub(this=left, expression=right)
@@ -192,11 +236,15 @@ class LocalEngine:
         return argument if unsalted else call("CONCAT", text(_SALT), argument)
 
 
+def _only(name: str) -> exp.TableAlias:
+    return exp.TableAlias(columns=[exp.to_identifier(name, quoted=True)])
+
+
 _HASHED_NATIVELY = frozenset({"INT64", "FLOAT64", "BOOL", "STRING", "DATE", "TIME", "DATETIME", "TIMESTAMP"})
 
 
 def _hashed_natively(of: Column) -> bool:
-    return of.type in _HASHED_NATIVELY and isinstance(of.policy, Exact | Tolerance)
+    return of.type in _HASHED_NATIVELY and isinstance(of.policy, Exact | Tolerance) and not of.is_list
 
 
 class _Unhashed:
@@ -229,13 +277,42 @@ def engine(name: str, *, exact: bool = False) -> Engine:
 
 
 def value_text(of: Column, alias: str, spelling: Engine) -> Node:
-    """A column's canonical text: a STRING, NULL for NULL."""
+    """A column's canonical text: a STRING, NULL for NULL. Of a list, the JSON array of its values' texts."""
+    if of.is_list:
+        return call("TO_JSON_STRING", _listed(column(of.path[0], alias), of.path[1:], of, spelling, 0))
     if is_derived(of):
         return column(derived_name(of), alias)
     value = field(of.steps, alias)
     if of.type == "STRUCT":
-        return choose(is_null(value), exp.Null(), text("{}"))
-    return _scalar_text(value, of.type, spelling, bitwise=isinstance(of.policy, Bitwise))
+        return _presence(value)
+    return _scalar_text(value, of.type, of.policy, spelling)
+
+
+def _listed(value: Node, steps: Sequence[str], of: Column, spelling: Engine, depth: int) -> Node:
+    """The values that `of` names, end to end, as an ARRAY of their texts; `value` is where its path has come to."""
+    place = steps.index(ELEMENTS)
+    for name in steps[:place]:
+        value = member(value, name)
+    rest, name = steps[place + 1 :], f"e{depth}"
+    if ELEMENTS in rest:
+        return spelling.flat(value, name, _listed(column(name), rest, of, spelling, depth + 1))
+    element: Node = column(name)
+    for step in rest:
+        element = member(element, step)
+    return spelling.each(value, name, _element_text(element, of, spelling, depth + 1), unordered=False)
+
+
+def _element_text(value: Node, of: Column, spelling: Engine, depth: int) -> Node:
+    if of.field is not None and of.type == "ARRAY":
+        there = spelling.each(value, f"e{depth}", _presence(column(f"e{depth}")), unordered=False)
+        return call("TO_JSON_STRING", there)
+    if of.field is not None:
+        return _Nesting(spelling, dict(of.within)).text(value, of.field, of.policy, of.name.lower(), depth)
+    return _presence(value) if of.type == "STRUCT" else _scalar_text(value, of.type, of.policy, spelling)
+
+
+def _presence(value: Node) -> Node:
+    return choose(is_null(value), exp.Null(), text("{}"))
 
 
 def derived(columns: Sequence[Column], spelling: Engine, alias: str) -> list[Node]:
@@ -249,29 +326,42 @@ def is_derived(of: Column) -> bool:
 
 
 def _derived(of: Column, alias: str, spelling: Engine) -> Node:
+    value = field(of.steps, alias)
     if of.field is None:
-        return spelling.json(of, alias)
-    return _nested_text(field(of.steps, alias), of.field, spelling, 0, unordered=isinstance(of.policy, Unordered))
+        return spelling.json(value, of.type, of.policy)
+    return _Nesting(spelling, dict(of.within)).text(value, of.field, of.policy, of.name.lower(), 0)
 
 
-def _nested_text(value: Node, of: Field, spelling: Engine, depth: int, *, unordered: bool = False) -> Node:
-    """A text of texts, one level of JSON for each level of nesting. A NULL ARRAY is an empty one."""
-    if of.mode == "REPEATED":
-        name = f"e{depth}"
-        element = _nested_text(column(name), replace(of, mode="NULLABLE"), spelling, depth + 1)
-        return call("TO_JSON_STRING", spelling.each(value, name, element, unordered=unordered))
-    if of.type == "STRUCT":
-        within = [
-            _nested_text(
-                exp.Dot(this=value.copy(), expression=exp.to_identifier(child.name, quoted=True)),
-                child,
-                spelling,
-                depth,
-            )
-            for child in of.fields
-        ]
-        return choose(is_null(value), exp.Null(), row_text(within))
-    return _scalar_text(value, of.type, spelling)
+@dataclass(frozen=True, slots=True)
+class _Nesting:
+    """Texts of texts, one level of JSON for each level of nesting. A NULL ARRAY is an empty one."""
+
+    spelling: Engine
+    within: Mapping[str, ColumnPolicy]
+
+    def text(self, value: Node, of: Field, policy: ColumnPolicy, path: str, depth: int) -> Node:
+        if of.mode == "REPEATED":
+            name, inner = f"e{depth}", f"{path}{ELEMENTS}"
+            element = replace(of, mode="NULLABLE")
+            text_of = self.text(column(name), element, self._policy(inner), inner, depth + 1)
+            unordered = isinstance(policy, Unordered)
+            return call("TO_JSON_STRING", self.spelling.each(value, name, text_of, unordered=unordered))
+        if of.type == "STRUCT":
+            members = [
+                self.text(
+                    member(value, child.name),
+                    child,
+                    self._policy(f"{path}.{child.name}"),
+                    f"{path}.{child.name}".lower(),
+                    depth,
+                )
+                for child in of.fields
+            ]
+            return choose(is_null(value), exp.Null(), row_text(members))
+        return _scalar_text(value, of.type, policy, self.spelling)
+
+    def _policy(self, path: str) -> ColumnPolicy:
+        return self.within.get(path.lower(), Exact())
 
 
 def row_text(texts: Sequence[Node]) -> Node:
@@ -289,16 +379,20 @@ def unmarked(value: Node) -> Node:
     return call("SUBSTR", value.copy(), number(2))
 
 
-def _scalar_text(value: Node, kind: str, spelling: Engine, *, bitwise: bool = False) -> Node:
+def _scalar_text(value: Node, kind: str, policy: ColumnPolicy, spelling: Engine) -> Node:
+    if kind == "JSON" or isinstance(policy, Json):
+        return spelling.json(value, kind, policy)
     match kind:
         case "STRING":
             return value
         case "BYTES":
             return call("TO_HEX", value)
+        case "GEOGRAPHY":
+            return call("TO_HEX", call("ST_ASBINARY", value))
         case "TIMESTAMP":
             return cast(call("UNIX_MICROS", value), "STRING")
         case "FLOAT64":
-            digits = spelling.float_text(value.copy() if bitwise else _unsigned_zero(value))
+            digits = spelling.float_text(value.copy() if isinstance(policy, Bitwise) else _unsigned_zero(value))
             return choose(call("IS_NAN", value.copy()), text("NaN"), digits)
     return cast(value, "STRING")
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from dit_dagster.comparing.distance import Ends, distance, magnitude, near
-from dit_dagster.comparing.rows import Engine, unmarked
+from dit_dagster.comparing.distance import distance, magnitude, near
+from dit_dagster.comparing.rows import Ends, Engine, unmarked
 from dit_dagster.comparing.schema import Layout
 from dit_dagster.comparing.sql import (
     Node,
@@ -52,7 +52,7 @@ def told_of_pairs(
     layout: Layout, spelling: Engine, *, announced: bool = False, reaching: bool = False
 ) -> list[exp.Select]:
     """Every telling that these columns allow. The first gives the shape its types."""
-    tellings = [_totals(announced=announced, reaching=reaching), _lost_rows(len(layout.columns), spelling)]
+    tellings = [_totals(announced=announced, reaching=reaching), _lost_rows(len(layout.leaves), spelling)]
     if layout.day:
         tellings.append(_days())
     tellings += [_values(i, spelling) for i, _ in enumerate(layout.dimensions, 1)]
@@ -147,7 +147,7 @@ def cells(layout: Layout, spelling: Engine) -> exp.Select:
     """One row per differing value of a pair, in long form: its column's place from 1, both texts, their distance."""
     paired = exp.In(this=column("kind"), expressions=[text("changed"), text("near")])
     left, right = (spelling.element(column(side), column("i")) for side in ("lv", "rv"))
-    places = call("GENERATE_ARRAY", number(1), number(len(layout.columns)))
+    places = call("GENERATE_ARRAY", number(1), number(len(layout.leaves)))
     differing = (
         exp.select(column("key"), column("nth"), column("i"), named(left, "a"), named(right, "b"))
         .from_(step("pairs", "p"))
@@ -155,17 +155,17 @@ def cells(layout: Layout, spelling: Engine) -> exp.Select:
         .where(all_of([paired, exp.NEQ(this=left.copy(), expression=right.copy())]))
     )
     ends = (unmarked(column("a")), unmarked(column("b")))
-    types = {i: each.type for i, each in enumerate(layout.columns, 1) if each not in layout.keys}
+    measured = {i: each for i, each in enumerate(layout.leaves, 1) if each not in layout.keys}
     return exp.select(
         "*",
-        named(distance(types, column("i"), ends, spelling), "delta"),
+        named(distance(measured, column("i"), ends, spelling), "delta"),
         named(magnitude(ends), "size"),
         named(_near(layout, ends, spelling), "near"),
     ).from_(differing.subquery("d"))
 
 
 def _near(layout: Layout, ends: Ends, spelling: Engine) -> Node:
-    tolerant = {i: each for i, each in enumerate(layout.columns, 1) if each.tolerance}
+    tolerant = {i: each for i, each in enumerate(layout.leaves, 1) if each.tolerance}
     case = exp.Case()
     for i, each in tolerant.items():
         case = case.when(exp.EQ(this=column("i"), expression=number(i)), near(each, ends, spelling))

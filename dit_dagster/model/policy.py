@@ -130,7 +130,9 @@ class ComparisonPolicy(Declared):
         """Identifies what a comparison digest reads: everything that changes a canonical row or which rows count."""
         read = {"ignore": sorted(self.ignore), "where": self.where, "day": self.day}
         kinds = {
-            name: policy.kind for name, policy in self.columns.items() if policy.kind not in ("exact", "tolerance")
+            name: policy.kind
+            for name, policy in self.columns.items()
+            if not isinstance(policy, Exact | Tolerance | Geography)
         }
         return content_hash({**read, "columns": kinds, "keys": list(self.keys)})
 

@@ -18,15 +18,25 @@ from dit_dagster.model.policy import ComparisonPolicy
 from dit_dagster.ports import Field, Statement
 from dit_dagster_tests.comparing.test_schema import facts
 
-SCALARS = ("INT64", "FLOAT64", "NUMERIC", "BIGNUMERIC", "BOOL", "STRING", "BYTES", "DATE", "TIME", "DATETIME", "JSON")
+NUMBERS = ("INT64", "FLOAT64", "NUMERIC", "BIGNUMERIC")
+OTHERS = ("BOOL", "STRING", "BYTES", "DATE", "TIME", "DATETIME", "JSON", "INTERVAL", "RANGE<DATE>", "GEOGRAPHY")
 TABLE = facts(
     Field(name="select", type="INT64"),
     Field(name="ts", type="TIMESTAMP"),
-    *(Field(name=f"v_{kind.lower()}", type=kind) for kind in SCALARS),
+    *(Field(name=f"v_{kind.lower().partition('<')[0]}", type=kind) for kind in (*NUMBERS, *OTHERS)),
     Field(name="doc", type="STRING"),
     Field(name="s", type="STRUCT", fields=(Field(name="x", type="FLOAT64"),)),
     Field(name="tags", type="STRING", mode="REPEATED"),
-    Field(name="r", type="STRUCT", mode="REPEATED", fields=(Field(name="x", type="FLOAT64"),)),
+    Field(
+        name="r",
+        type="STRUCT",
+        mode="REPEATED",
+        fields=(
+            Field(name="x", type="FLOAT64"),
+            Field(name="doc", type="JSON"),
+            Field(name="legs", type="STRUCT", mode="REPEATED", fields=(Field(name="n", type="INT64"),)),
+        ),
+    ),
 )
 POLICY = ComparisonPolicy.model_validate(
     {
@@ -41,6 +51,10 @@ POLICY = ComparisonPolicy.model_validate(
             "v_bignumeric": {"tolerance": {"abs": 1e-20}},
             "doc": "json",
             "tags": "unordered",
+            "v_geography": {"metres": 1},
+            "r[].x": {"tolerance": {"abs": 0.5}},
+            "r[].doc": "json",
+            "r[].legs[].n": {"tolerance": {"abs": 1}},
         },
         "span": {"start": "ts", "end": "v_date"},
         "expected_diff": {"where": "v_int64 > 1", "rows": 1},
@@ -83,6 +97,7 @@ def test_it_is_googlesql_with_every_name_quoted(name: str) -> None:
 
     called = {node.name.upper() for tree in trees for node in tree.find_all(exp.Anonymous)}
     assert not called & {"HASH", "LIST_EXTRACT", "LIST_TRANSFORM", "LIST_SORT", "JSON_TREE", "TYPEOF", "TRY"}
+    assert not called & {"FROM_JSON", "LIST_ZIP", "LIST_MAX", "LIST_BOOL_AND", "FLATTEN", "STRUCT_EXTRACT_AT"}
     columns = [node for tree in trees for node in tree.find_all(exp.Column) if not isinstance(node.this, exp.Star)]
     assert all(column.this.quoted for column in columns)
 

@@ -45,9 +45,12 @@ FROM (
             'NaN',
             FORMAT('%.17g', IF(`t`.`v_float64` = 0, 0.0, `t`.`v_float64`))
           ),
+          TO_HEX(ST_ASBINARY(`t`.`v_geography`)),
           CAST(`t`.`v_int64` AS STRING),
+          CAST(`t`.`v_interval` AS STRING),
           `t`.`__dit_8509899a6d64e15f`,
           CAST(`t`.`v_numeric` AS STRING),
+          CAST(`t`.`v_range` AS STRING),
           `t`.`v_string`
         ]
       )
@@ -73,9 +76,12 @@ FROM (
               'NaN',
               FORMAT('%.17g', IF(`t`.`v_float64` = 0, 0.0, `t`.`v_float64`))
             ),
+            TO_HEX(ST_ASBINARY(`t`.`v_geography`)),
             CAST(`t`.`v_int64` AS STRING),
+            CAST(`t`.`v_interval` AS STRING),
             `t`.`__dit_8509899a6d64e15f`,
             CAST(`t`.`v_numeric` AS STRING),
+            CAST(`t`.`v_range` AS STRING),
             `t`.`v_string`
           ]
         )
@@ -85,23 +91,31 @@ FROM (
   FROM (
     SELECT
       *,
-      COALESCE(
-        (
-          SELECT
-            STRING_AGG(
-              
-                IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
-                ''
-              
-              ORDER BY
-                `place` ASC
+      IF(
+        `t`.`doc` IS NULL,
+        NULL,
+        COALESCE(
+          IF(
+            SAFE.PARSE_JSON(`t`.`doc`) IS NULL,
+            NULL,
+            (
+              SELECT
+                STRING_AGG(
+                  
+                    IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                    ''
+                  
+                  ORDER BY
+                    `place` ASC
+                )
+              FROM UNNEST(REGEXP_EXTRACT_ALL(
+                TO_JSON_STRING(SAFE.PARSE_JSON(`t`.`doc`)),
+                '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+              )) AS `token` WITH OFFSET AS `place`
             )
-          FROM UNNEST(REGEXP_EXTRACT_ALL(
-            TO_JSON_STRING(SAFE.PARSE_JSON(`t`.`doc`)),
-            '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
-          )) AS `token` WITH OFFSET AS `place`
-        ),
-        CONCAT('raw ', `t`.`doc`)
+          ),
+          CONCAT('raw ', `t`.`doc`)
+        )
       ) AS `__dit_139d544b821b13eb`,
       TO_JSON_STRING(
         ARRAY(
@@ -109,7 +123,43 @@ FROM (
             IF(
               `e0` IS NULL,
               NULL,
-              TO_JSON_STRING([IF(IS_NAN(`e0`.`x`), 'NaN', FORMAT('%.17g', IF(`e0`.`x` = 0, 0.0, `e0`.`x`)))])
+              TO_JSON_STRING(
+                [
+                  IF(IS_NAN(`e0`.`x`), 'NaN', FORMAT('%.17g', IF(`e0`.`x` = 0, 0.0, `e0`.`x`))),
+                  IF(
+                    `e0`.`doc` IS NULL,
+                    NULL,
+                    COALESCE(
+                      IF(
+                        `e0`.`doc` IS NULL,
+                        NULL,
+                        (
+                          SELECT
+                            STRING_AGG(
+                              
+                                IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                                ''
+                              
+                              ORDER BY
+                                `place` ASC
+                            )
+                          FROM UNNEST(REGEXP_EXTRACT_ALL(TO_JSON_STRING(`e0`.`doc`), '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+')) AS `token` WITH OFFSET AS `place`
+                        )
+                      ),
+                      CONCAT('raw ', TO_JSON_STRING(`e0`.`doc`))
+                    )
+                  ),
+                  TO_JSON_STRING(
+                    ARRAY(
+                      SELECT
+                        IF(`e1` IS NULL, NULL, TO_JSON_STRING([CAST(`e1`.`n` AS STRING)])) AS `element`
+                      FROM UNNEST(`e0`.`legs`) AS `e1` WITH OFFSET AS `e1_place`
+                      ORDER BY
+                        `e1_place` ASC
+                    )
+                  )
+                ]
+              )
             ) AS `element`
           FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
           ORDER BY
@@ -149,23 +199,31 @@ FROM (
   FROM (
     SELECT
       *,
-      COALESCE(
-        (
-          SELECT
-            STRING_AGG(
-              
-                IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
-                ''
-              
-              ORDER BY
-                `place` ASC
+      IF(
+        `t`.`doc` IS NULL,
+        NULL,
+        COALESCE(
+          IF(
+            SAFE.PARSE_JSON(`t`.`doc`) IS NULL,
+            NULL,
+            (
+              SELECT
+                STRING_AGG(
+                  
+                    IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                    ''
+                  
+                  ORDER BY
+                    `place` ASC
+                )
+              FROM UNNEST(REGEXP_EXTRACT_ALL(
+                TO_JSON_STRING(SAFE.PARSE_JSON(`t`.`doc`)),
+                '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+              )) AS `token` WITH OFFSET AS `place`
             )
-          FROM UNNEST(REGEXP_EXTRACT_ALL(
-            TO_JSON_STRING(SAFE.PARSE_JSON(`t`.`doc`)),
-            '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
-          )) AS `token` WITH OFFSET AS `place`
-        ),
-        CONCAT('raw ', `t`.`doc`)
+          ),
+          CONCAT('raw ', `t`.`doc`)
+        )
       ) AS `__dit_139d544b821b13eb`,
       TO_JSON_STRING(
         ARRAY(
@@ -173,7 +231,43 @@ FROM (
             IF(
               `e0` IS NULL,
               NULL,
-              TO_JSON_STRING([IF(IS_NAN(`e0`.`x`), 'NaN', FORMAT('%.17g', IF(`e0`.`x` = 0, 0.0, `e0`.`x`)))])
+              TO_JSON_STRING(
+                [
+                  IF(IS_NAN(`e0`.`x`), 'NaN', FORMAT('%.17g', IF(`e0`.`x` = 0, 0.0, `e0`.`x`))),
+                  IF(
+                    `e0`.`doc` IS NULL,
+                    NULL,
+                    COALESCE(
+                      IF(
+                        `e0`.`doc` IS NULL,
+                        NULL,
+                        (
+                          SELECT
+                            STRING_AGG(
+                              
+                                IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                                ''
+                              
+                              ORDER BY
+                                `place` ASC
+                            )
+                          FROM UNNEST(REGEXP_EXTRACT_ALL(TO_JSON_STRING(`e0`.`doc`), '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+')) AS `token` WITH OFFSET AS `place`
+                        )
+                      ),
+                      CONCAT('raw ', TO_JSON_STRING(`e0`.`doc`))
+                    )
+                  ),
+                  TO_JSON_STRING(
+                    ARRAY(
+                      SELECT
+                        IF(`e1` IS NULL, NULL, TO_JSON_STRING([CAST(`e1`.`n` AS STRING)])) AS `element`
+                      FROM UNNEST(`e0`.`legs`) AS `e1` WITH OFFSET AS `e1_place`
+                      ORDER BY
+                        `e1_place` ASC
+                    )
+                  )
+                ]
+              )
             ) AS `element`
           FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
           ORDER BY

@@ -28,9 +28,12 @@ WITH `net` AS (
               'NaN',
               FORMAT('%.17g', IF(`t`.`v_float64` = 0, 0.0, `t`.`v_float64`))
             ),
+            TO_HEX(ST_ASBINARY(`t`.`v_geography`)),
             CAST(`t`.`v_int64` AS STRING),
+            CAST(`t`.`v_interval` AS STRING),
             `t`.`__dit_8509899a6d64e15f`,
             CAST(`t`.`v_numeric` AS STRING),
+            CAST(`t`.`v_range` AS STRING),
             `t`.`v_string`
           ]
         )
@@ -56,9 +59,12 @@ WITH `net` AS (
                 'NaN',
                 FORMAT('%.17g', IF(`t`.`v_float64` = 0, 0.0, `t`.`v_float64`))
               ),
+              TO_HEX(ST_ASBINARY(`t`.`v_geography`)),
               CAST(`t`.`v_int64` AS STRING),
+              CAST(`t`.`v_interval` AS STRING),
               `t`.`__dit_8509899a6d64e15f`,
               CAST(`t`.`v_numeric` AS STRING),
+              CAST(`t`.`v_range` AS STRING),
               `t`.`v_string`
             ]
           )
@@ -80,27 +86,38 @@ WITH `net` AS (
         `t`.`v_date`,
         `t`.`v_datetime`,
         `t`.`v_float64`,
+        `t`.`v_geography`,
         `t`.`v_int64`,
+        `t`.`v_interval`,
         `t`.`v_json`,
         `t`.`v_numeric`,
+        `t`.`v_range`,
         `t`.`v_string`,
-        COALESCE(
-          (
-            SELECT
-              STRING_AGG(
-                
-                  IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
-                  ''
-                
-                ORDER BY
-                  `place` ASC
+        IF(
+          `t`.`doc` IS NULL,
+          NULL,
+          COALESCE(
+            IF(
+              SAFE.PARSE_JSON(`t`.`doc`) IS NULL,
+              NULL,
+              (
+                SELECT
+                  STRING_AGG(
+                    
+                      IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                      ''
+                    
+                    ORDER BY
+                      `place` ASC
+                  )
+                FROM UNNEST(REGEXP_EXTRACT_ALL(
+                  TO_JSON_STRING(SAFE.PARSE_JSON(`t`.`doc`)),
+                  '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+                )) AS `token` WITH OFFSET AS `place`
               )
-            FROM UNNEST(REGEXP_EXTRACT_ALL(
-              TO_JSON_STRING(SAFE.PARSE_JSON(`t`.`doc`)),
-              '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
-            )) AS `token` WITH OFFSET AS `place`
-          ),
-          CONCAT('raw ', `t`.`doc`)
+            ),
+            CONCAT('raw ', `t`.`doc`)
+          )
         ) AS `__dit_139d544b821b13eb`,
         TO_JSON_STRING(
           ARRAY(
@@ -108,7 +125,43 @@ WITH `net` AS (
               IF(
                 `e0` IS NULL,
                 NULL,
-                TO_JSON_STRING([IF(IS_NAN(`e0`.`x`), 'NaN', FORMAT('%.17g', IF(`e0`.`x` = 0, 0.0, `e0`.`x`)))])
+                TO_JSON_STRING(
+                  [
+                    IF(IS_NAN(`e0`.`x`), 'NaN', FORMAT('%.17g', IF(`e0`.`x` = 0, 0.0, `e0`.`x`))),
+                    IF(
+                      `e0`.`doc` IS NULL,
+                      NULL,
+                      COALESCE(
+                        IF(
+                          `e0`.`doc` IS NULL,
+                          NULL,
+                          (
+                            SELECT
+                              STRING_AGG(
+                                
+                                  IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                                  ''
+                                
+                                ORDER BY
+                                  `place` ASC
+                              )
+                            FROM UNNEST(REGEXP_EXTRACT_ALL(TO_JSON_STRING(`e0`.`doc`), '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+')) AS `token` WITH OFFSET AS `place`
+                          )
+                        ),
+                        CONCAT('raw ', TO_JSON_STRING(`e0`.`doc`))
+                      )
+                    ),
+                    TO_JSON_STRING(
+                      ARRAY(
+                        SELECT
+                          IF(`e1` IS NULL, NULL, TO_JSON_STRING([CAST(`e1`.`n` AS STRING)])) AS `element`
+                        FROM UNNEST(`e0`.`legs`) AS `e1` WITH OFFSET AS `e1_place`
+                        ORDER BY
+                          `e1_place` ASC
+                      )
+                    )
+                  ]
+                )
               ) AS `element`
             FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
             ORDER BY
@@ -142,27 +195,38 @@ WITH `net` AS (
         `t`.`v_date`,
         `t`.`v_datetime`,
         `t`.`v_float64`,
+        `t`.`v_geography`,
         `t`.`v_int64`,
+        `t`.`v_interval`,
         `t`.`v_json`,
         `t`.`v_numeric`,
+        `t`.`v_range`,
         `t`.`v_string`,
-        COALESCE(
-          (
-            SELECT
-              STRING_AGG(
-                
-                  IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
-                  ''
-                
-                ORDER BY
-                  `place` ASC
+        IF(
+          `t`.`doc` IS NULL,
+          NULL,
+          COALESCE(
+            IF(
+              SAFE.PARSE_JSON(`t`.`doc`) IS NULL,
+              NULL,
+              (
+                SELECT
+                  STRING_AGG(
+                    
+                      IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                      ''
+                    
+                    ORDER BY
+                      `place` ASC
+                  )
+                FROM UNNEST(REGEXP_EXTRACT_ALL(
+                  TO_JSON_STRING(SAFE.PARSE_JSON(`t`.`doc`)),
+                  '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+                )) AS `token` WITH OFFSET AS `place`
               )
-            FROM UNNEST(REGEXP_EXTRACT_ALL(
-              TO_JSON_STRING(SAFE.PARSE_JSON(`t`.`doc`)),
-              '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
-            )) AS `token` WITH OFFSET AS `place`
-          ),
-          CONCAT('raw ', `t`.`doc`)
+            ),
+            CONCAT('raw ', `t`.`doc`)
+          )
         ) AS `__dit_139d544b821b13eb`,
         TO_JSON_STRING(
           ARRAY(
@@ -170,7 +234,43 @@ WITH `net` AS (
               IF(
                 `e0` IS NULL,
                 NULL,
-                TO_JSON_STRING([IF(IS_NAN(`e0`.`x`), 'NaN', FORMAT('%.17g', IF(`e0`.`x` = 0, 0.0, `e0`.`x`)))])
+                TO_JSON_STRING(
+                  [
+                    IF(IS_NAN(`e0`.`x`), 'NaN', FORMAT('%.17g', IF(`e0`.`x` = 0, 0.0, `e0`.`x`))),
+                    IF(
+                      `e0`.`doc` IS NULL,
+                      NULL,
+                      COALESCE(
+                        IF(
+                          `e0`.`doc` IS NULL,
+                          NULL,
+                          (
+                            SELECT
+                              STRING_AGG(
+                                
+                                  IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                                  ''
+                                
+                                ORDER BY
+                                  `place` ASC
+                              )
+                            FROM UNNEST(REGEXP_EXTRACT_ALL(TO_JSON_STRING(`e0`.`doc`), '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+')) AS `token` WITH OFFSET AS `place`
+                          )
+                        ),
+                        CONCAT('raw ', TO_JSON_STRING(`e0`.`doc`))
+                      )
+                    ),
+                    TO_JSON_STRING(
+                      ARRAY(
+                        SELECT
+                          IF(`e1` IS NULL, NULL, TO_JSON_STRING([CAST(`e1`.`n` AS STRING)])) AS `element`
+                        FROM UNNEST(`e0`.`legs`) AS `e1` WITH OFFSET AS `e1_place`
+                        ORDER BY
+                          `e1_place` ASC
+                      )
+                    )
+                  ]
+                )
               ) AS `element`
             FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
             ORDER BY
@@ -212,7 +312,7 @@ WITH `net` AS (
     *,
     ROW_NUMBER() OVER (
       PARTITION BY `side`, `key`
-      ORDER BY `exact` ASC, SAFE_CAST(SUBSTR(`v`[ORDINAL(8)], 2) AS NUMERIC) ASC, SAFE_CAST(SUBSTR(`v`[ORDINAL(13)], 2) AS FLOAT64) ASC, SAFE_CAST(SUBSTR(`v`[ORDINAL(14)], 2) AS NUMERIC) ASC, `h1` ASC, `h2` ASC
+      ORDER BY `exact` ASC, `v`[ORDINAL(3)] ASC, `v`[ORDINAL(6)] ASC, SAFE_CAST(SUBSTR(`v`[ORDINAL(12)], 2) AS NUMERIC) ASC, SAFE_CAST(SUBSTR(`v`[ORDINAL(17)], 2) AS FLOAT64) ASC, `v`[ORDINAL(18)] ASC, SAFE_CAST(SUBSTR(`v`[ORDINAL(19)], 2) AS NUMERIC) ASC, `h1` ASC, `h2` ASC
     ) AS `nth`,
     COUNT(*) OVER (PARTITION BY `side`, `key`) AS `rivals`
   FROM (
@@ -222,7 +322,119 @@ WITH `net` AS (
       TO_JSON_STRING([CAST(`t`.`select` AS STRING)]) AS `key`,
       [
         COALESCE(CONCAT('=', `t`.`__dit_139d544b821b13eb`), ''),
-        COALESCE(CONCAT('=', `t`.`__dit_454349e422f05297`), ''),
+        COALESCE(
+          CONCAT(
+            '=',
+            TO_JSON_STRING(
+              ARRAY(
+                SELECT
+                  IF(`e0` IS NULL, NULL, '{}') AS `element`
+                FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
+                ORDER BY
+                  `e0_place` ASC
+              )
+            )
+          ),
+          ''
+        ),
+        COALESCE(
+          CONCAT(
+            '=',
+            TO_JSON_STRING(
+              ARRAY(
+                SELECT
+                  IF(IS_NAN(`e0`.`x`), 'NaN', FORMAT('%.17g', IF(`e0`.`x` = 0, 0.0, `e0`.`x`))) AS `element`
+                FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
+                ORDER BY
+                  `e0_place` ASC
+              )
+            )
+          ),
+          ''
+        ),
+        COALESCE(
+          CONCAT(
+            '=',
+            TO_JSON_STRING(
+              ARRAY(
+                SELECT
+                  IF(
+                    `e0`.`doc` IS NULL,
+                    NULL,
+                    COALESCE(
+                      IF(
+                        `e0`.`doc` IS NULL,
+                        NULL,
+                        (
+                          SELECT
+                            STRING_AGG(
+                              
+                                IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                                ''
+                              
+                              ORDER BY
+                                `place` ASC
+                            )
+                          FROM UNNEST(REGEXP_EXTRACT_ALL(TO_JSON_STRING(`e0`.`doc`), '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+')) AS `token` WITH OFFSET AS `place`
+                        )
+                      ),
+                      CONCAT('raw ', TO_JSON_STRING(`e0`.`doc`))
+                    )
+                  ) AS `element`
+                FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
+                ORDER BY
+                  `e0_place` ASC
+              )
+            )
+          ),
+          ''
+        ),
+        COALESCE(
+          CONCAT(
+            '=',
+            TO_JSON_STRING(
+              ARRAY(
+                SELECT
+                  TO_JSON_STRING(
+                    ARRAY(
+                      SELECT
+                        IF(`e1` IS NULL, NULL, '{}') AS `element`
+                      FROM UNNEST(`e0`.`legs`) AS `e1` WITH OFFSET AS `e1_place`
+                      ORDER BY
+                        `e1_place` ASC
+                    )
+                  ) AS `element`
+                FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
+                ORDER BY
+                  `e0_place` ASC
+              )
+            )
+          ),
+          ''
+        ),
+        COALESCE(
+          CONCAT(
+            '=',
+            TO_JSON_STRING(
+              ARRAY(
+                SELECT
+                  `e0_text`
+                FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
+                CROSS JOIN UNNEST(ARRAY(
+                  SELECT
+                    CAST(`e1`.`n` AS STRING) AS `element`
+                  FROM UNNEST(`e0`.`legs`) AS `e1` WITH OFFSET AS `e1_place`
+                  ORDER BY
+                    `e1_place` ASC
+                )) AS `e0_text` WITH OFFSET AS `e0_within`
+                ORDER BY
+                  `e0_place` ASC,
+                  `e0_within` ASC
+              )
+            )
+          ),
+          ''
+        ),
         COALESCE(CONCAT('=', IF(`t`.`s` IS NULL, NULL, '{}')), ''),
         COALESCE(
           CONCAT(
@@ -250,16 +462,18 @@ WITH `net` AS (
           ),
           ''
         ),
+        COALESCE(CONCAT('=', TO_HEX(ST_ASBINARY(`t`.`v_geography`))), ''),
         COALESCE(CONCAT('=', CAST(`t`.`v_int64` AS STRING)), ''),
+        COALESCE(CONCAT('=', CAST(`t`.`v_interval` AS STRING)), ''),
         COALESCE(CONCAT('=', `t`.`__dit_8509899a6d64e15f`), ''),
         COALESCE(CONCAT('=', CAST(`t`.`v_numeric` AS STRING)), ''),
+        COALESCE(CONCAT('=', CAST(`t`.`v_range` AS STRING)), ''),
         COALESCE(CONCAT('=', `t`.`v_string`), '')
       ] AS `v`,
       FARM_FINGERPRINT(
         TO_JSON_STRING(
           [
             `t`.`__dit_139d544b821b13eb`,
-            `t`.`__dit_454349e422f05297`,
             IF(`t`.`s` IS NULL, NULL, '{}'),
             IF(IS_NAN(`t`.`s`.`x`), 'NaN', FORMAT('%.17g', IF(`t`.`s`.`x` = 0, 0.0, `t`.`s`.`x`))),
             CAST(`t`.`select` AS STRING),
@@ -269,9 +483,68 @@ WITH `net` AS (
             TO_HEX(`t`.`v_bytes`),
             CAST(`t`.`v_date` AS STRING),
             CAST(`t`.`v_datetime` AS STRING),
+            CAST(`t`.`v_interval` AS STRING),
             `t`.`__dit_8509899a6d64e15f`,
             CAST(`t`.`v_numeric` AS STRING),
-            `t`.`v_string`
+            CAST(`t`.`v_range` AS STRING),
+            `t`.`v_string`,
+            TO_JSON_STRING(
+              ARRAY(
+                SELECT
+                  IF(`e0` IS NULL, NULL, '{}') AS `element`
+                FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
+                ORDER BY
+                  `e0_place` ASC
+              )
+            ),
+            TO_JSON_STRING(
+              ARRAY(
+                SELECT
+                  IF(
+                    `e0`.`doc` IS NULL,
+                    NULL,
+                    COALESCE(
+                      IF(
+                        `e0`.`doc` IS NULL,
+                        NULL,
+                        (
+                          SELECT
+                            STRING_AGG(
+                              
+                                IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                                ''
+                              
+                              ORDER BY
+                                `place` ASC
+                            )
+                          FROM UNNEST(REGEXP_EXTRACT_ALL(TO_JSON_STRING(`e0`.`doc`), '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+')) AS `token` WITH OFFSET AS `place`
+                        )
+                      ),
+                      CONCAT('raw ', TO_JSON_STRING(`e0`.`doc`))
+                    )
+                  ) AS `element`
+                FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
+                ORDER BY
+                  `e0_place` ASC
+              )
+            ),
+            TO_JSON_STRING(
+              ARRAY(
+                SELECT
+                  TO_JSON_STRING(
+                    ARRAY(
+                      SELECT
+                        IF(`e1` IS NULL, NULL, '{}') AS `element`
+                      FROM UNNEST(`e0`.`legs`) AS `e1` WITH OFFSET AS `e1_place`
+                      ORDER BY
+                        `e1_place` ASC
+                    )
+                  ) AS `element`
+                FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
+                ORDER BY
+                  `e0_place` ASC
+              )
+            )
           ]
         )
       ) AS `exact`,
@@ -304,27 +577,38 @@ WITH `net` AS (
         `t`.`v_date`,
         `t`.`v_datetime`,
         `t`.`v_float64`,
+        `t`.`v_geography`,
         `t`.`v_int64`,
+        `t`.`v_interval`,
         `t`.`v_json`,
         `t`.`v_numeric`,
+        `t`.`v_range`,
         `t`.`v_string`,
-        COALESCE(
-          (
-            SELECT
-              STRING_AGG(
-                
-                  IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
-                  ''
-                
-                ORDER BY
-                  `place` ASC
+        IF(
+          `t`.`doc` IS NULL,
+          NULL,
+          COALESCE(
+            IF(
+              SAFE.PARSE_JSON(`t`.`doc`) IS NULL,
+              NULL,
+              (
+                SELECT
+                  STRING_AGG(
+                    
+                      IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                      ''
+                    
+                    ORDER BY
+                      `place` ASC
+                  )
+                FROM UNNEST(REGEXP_EXTRACT_ALL(
+                  TO_JSON_STRING(SAFE.PARSE_JSON(`t`.`doc`)),
+                  '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+                )) AS `token` WITH OFFSET AS `place`
               )
-            FROM UNNEST(REGEXP_EXTRACT_ALL(
-              TO_JSON_STRING(SAFE.PARSE_JSON(`t`.`doc`)),
-              '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
-            )) AS `token` WITH OFFSET AS `place`
-          ),
-          CONCAT('raw ', `t`.`doc`)
+            ),
+            CONCAT('raw ', `t`.`doc`)
+          )
         ) AS `__dit_139d544b821b13eb`,
         TO_JSON_STRING(
           ARRAY(
@@ -332,7 +616,43 @@ WITH `net` AS (
               IF(
                 `e0` IS NULL,
                 NULL,
-                TO_JSON_STRING([IF(IS_NAN(`e0`.`x`), 'NaN', FORMAT('%.17g', IF(`e0`.`x` = 0, 0.0, `e0`.`x`)))])
+                TO_JSON_STRING(
+                  [
+                    IF(IS_NAN(`e0`.`x`), 'NaN', FORMAT('%.17g', IF(`e0`.`x` = 0, 0.0, `e0`.`x`))),
+                    IF(
+                      `e0`.`doc` IS NULL,
+                      NULL,
+                      COALESCE(
+                        IF(
+                          `e0`.`doc` IS NULL,
+                          NULL,
+                          (
+                            SELECT
+                              STRING_AGG(
+                                
+                                  IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                                  ''
+                                
+                                ORDER BY
+                                  `place` ASC
+                              )
+                            FROM UNNEST(REGEXP_EXTRACT_ALL(TO_JSON_STRING(`e0`.`doc`), '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+')) AS `token` WITH OFFSET AS `place`
+                          )
+                        ),
+                        CONCAT('raw ', TO_JSON_STRING(`e0`.`doc`))
+                      )
+                    ),
+                    TO_JSON_STRING(
+                      ARRAY(
+                        SELECT
+                          IF(`e1` IS NULL, NULL, TO_JSON_STRING([CAST(`e1`.`n` AS STRING)])) AS `element`
+                        FROM UNNEST(`e0`.`legs`) AS `e1` WITH OFFSET AS `e1_place`
+                        ORDER BY
+                          `e1_place` ASC
+                      )
+                    )
+                  ]
+                )
               ) AS `element`
             FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
             ORDER BY
@@ -366,27 +686,38 @@ WITH `net` AS (
         `t`.`v_date`,
         `t`.`v_datetime`,
         `t`.`v_float64`,
+        `t`.`v_geography`,
         `t`.`v_int64`,
+        `t`.`v_interval`,
         `t`.`v_json`,
         `t`.`v_numeric`,
+        `t`.`v_range`,
         `t`.`v_string`,
-        COALESCE(
-          (
-            SELECT
-              STRING_AGG(
-                
-                  IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
-                  ''
-                
-                ORDER BY
-                  `place` ASC
+        IF(
+          `t`.`doc` IS NULL,
+          NULL,
+          COALESCE(
+            IF(
+              SAFE.PARSE_JSON(`t`.`doc`) IS NULL,
+              NULL,
+              (
+                SELECT
+                  STRING_AGG(
+                    
+                      IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                      ''
+                    
+                    ORDER BY
+                      `place` ASC
+                  )
+                FROM UNNEST(REGEXP_EXTRACT_ALL(
+                  TO_JSON_STRING(SAFE.PARSE_JSON(`t`.`doc`)),
+                  '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+                )) AS `token` WITH OFFSET AS `place`
               )
-            FROM UNNEST(REGEXP_EXTRACT_ALL(
-              TO_JSON_STRING(SAFE.PARSE_JSON(`t`.`doc`)),
-              '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
-            )) AS `token` WITH OFFSET AS `place`
-          ),
-          CONCAT('raw ', `t`.`doc`)
+            ),
+            CONCAT('raw ', `t`.`doc`)
+          )
         ) AS `__dit_139d544b821b13eb`,
         TO_JSON_STRING(
           ARRAY(
@@ -394,7 +725,43 @@ WITH `net` AS (
               IF(
                 `e0` IS NULL,
                 NULL,
-                TO_JSON_STRING([IF(IS_NAN(`e0`.`x`), 'NaN', FORMAT('%.17g', IF(`e0`.`x` = 0, 0.0, `e0`.`x`)))])
+                TO_JSON_STRING(
+                  [
+                    IF(IS_NAN(`e0`.`x`), 'NaN', FORMAT('%.17g', IF(`e0`.`x` = 0, 0.0, `e0`.`x`))),
+                    IF(
+                      `e0`.`doc` IS NULL,
+                      NULL,
+                      COALESCE(
+                        IF(
+                          `e0`.`doc` IS NULL,
+                          NULL,
+                          (
+                            SELECT
+                              STRING_AGG(
+                                
+                                  IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                                  ''
+                                
+                                ORDER BY
+                                  `place` ASC
+                              )
+                            FROM UNNEST(REGEXP_EXTRACT_ALL(TO_JSON_STRING(`e0`.`doc`), '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+')) AS `token` WITH OFFSET AS `place`
+                          )
+                        ),
+                        CONCAT('raw ', TO_JSON_STRING(`e0`.`doc`))
+                      )
+                    ),
+                    TO_JSON_STRING(
+                      ARRAY(
+                        SELECT
+                          IF(`e1` IS NULL, NULL, TO_JSON_STRING([CAST(`e1`.`n` AS STRING)])) AS `element`
+                        FROM UNNEST(`e0`.`legs`) AS `e1` WITH OFFSET AS `e1_place`
+                        ORDER BY
+                          `e1_place` ASC
+                      )
+                    )
+                  ]
+                )
               ) AS `element`
             FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
             ORDER BY
@@ -434,9 +801,12 @@ WITH `net` AS (
               'NaN',
               FORMAT('%.17g', IF(`t`.`v_float64` = 0, 0.0, `t`.`v_float64`))
             ),
+            TO_HEX(ST_ASBINARY(`t`.`v_geography`)),
             CAST(`t`.`v_int64` AS STRING),
+            CAST(`t`.`v_interval` AS STRING),
             `t`.`__dit_8509899a6d64e15f`,
             CAST(`t`.`v_numeric` AS STRING),
+            CAST(`t`.`v_range` AS STRING),
             `t`.`v_string`
           ]
         )
@@ -462,9 +832,12 @@ WITH `net` AS (
                 'NaN',
                 FORMAT('%.17g', IF(`t`.`v_float64` = 0, 0.0, `t`.`v_float64`))
               ),
+              TO_HEX(ST_ASBINARY(`t`.`v_geography`)),
               CAST(`t`.`v_int64` AS STRING),
+              CAST(`t`.`v_interval` AS STRING),
               `t`.`__dit_8509899a6d64e15f`,
               CAST(`t`.`v_numeric` AS STRING),
+              CAST(`t`.`v_range` AS STRING),
               `t`.`v_string`
             ]
           )
@@ -497,51 +870,135 @@ SELECT
     AND (
       `l`.`exact` <> `r`.`exact`
       OR (
-        `l`.`v`[ORDINAL(8)] <> `r`.`v`[ORDINAL(8)]
+        `l`.`v`[ORDINAL(3)] <> `r`.`v`[ORDINAL(3)]
+        AND NOT COALESCE(
+          ARRAY_LENGTH(JSON_VALUE_ARRAY(SUBSTR(`l`.`v`[ORDINAL(3)], 2), '$')) = ARRAY_LENGTH(JSON_VALUE_ARRAY(SUBSTR(`r`.`v`[ORDINAL(3)], 2), '$'))
+          AND (
+            SELECT
+              LOGICAL_AND(
+                (
+                  NOT (
+                    `le` IS DISTINCT FROM `re`
+                  )
+                  OR COALESCE(
+                    ABS(SAFE_SUBTRACT(SAFE_CAST(`le` AS FLOAT64), SAFE_CAST(`re` AS FLOAT64))) <= CAST('0.5' AS FLOAT64),
+                    FALSE
+                  )
+                )
+              )
+            FROM UNNEST(JSON_VALUE_ARRAY(SUBSTR(`l`.`v`[ORDINAL(3)], 2), '$')) AS `le` WITH OFFSET AS `le_place`
+            JOIN UNNEST(JSON_VALUE_ARRAY(SUBSTR(`r`.`v`[ORDINAL(3)], 2), '$')) AS `re` WITH OFFSET AS `re_place`
+              ON `le_place` = `re_place`
+          ),
+          FALSE
+        )
+      )
+      OR (
+        `l`.`v`[ORDINAL(6)] <> `r`.`v`[ORDINAL(6)]
+        AND NOT COALESCE(
+          ARRAY_LENGTH(JSON_VALUE_ARRAY(SUBSTR(`l`.`v`[ORDINAL(6)], 2), '$')) = ARRAY_LENGTH(JSON_VALUE_ARRAY(SUBSTR(`r`.`v`[ORDINAL(6)], 2), '$'))
+          AND (
+            SELECT
+              LOGICAL_AND(
+                (
+                  NOT (
+                    `le` IS DISTINCT FROM `re`
+                  )
+                  OR COALESCE(
+                    ABS(SAFE_SUBTRACT(SAFE_CAST(`le` AS NUMERIC), SAFE_CAST(`re` AS NUMERIC))) <= CAST('1' AS NUMERIC),
+                    FALSE
+                  )
+                )
+              )
+            FROM UNNEST(JSON_VALUE_ARRAY(SUBSTR(`l`.`v`[ORDINAL(6)], 2), '$')) AS `le` WITH OFFSET AS `le_place`
+            JOIN UNNEST(JSON_VALUE_ARRAY(SUBSTR(`r`.`v`[ORDINAL(6)], 2), '$')) AS `re` WITH OFFSET AS `re_place`
+              ON `le_place` = `re_place`
+          ),
+          FALSE
+        )
+      )
+      OR (
+        `l`.`v`[ORDINAL(12)] <> `r`.`v`[ORDINAL(12)]
         AND NOT COALESCE(
           ABS(
             SAFE_SUBTRACT(
-              SAFE_CAST(SUBSTR(`l`.`v`[ORDINAL(8)], 2) AS BIGNUMERIC),
-              SAFE_CAST(SUBSTR(`r`.`v`[ORDINAL(8)], 2) AS BIGNUMERIC)
+              SAFE_CAST(SUBSTR(`l`.`v`[ORDINAL(12)], 2) AS BIGNUMERIC),
+              SAFE_CAST(SUBSTR(`r`.`v`[ORDINAL(12)], 2) AS BIGNUMERIC)
             )
           ) <= CAST('0.00000000000000000001000000000000000000' AS BIGNUMERIC),
           FALSE
         )
       )
       OR (
-        `l`.`v`[ORDINAL(13)] <> `r`.`v`[ORDINAL(13)]
+        `l`.`v`[ORDINAL(17)] <> `r`.`v`[ORDINAL(17)]
         AND NOT COALESCE(
           (
             ABS(
               SAFE_SUBTRACT(
-                SAFE_CAST(SUBSTR(`l`.`v`[ORDINAL(13)], 2) AS FLOAT64),
-                SAFE_CAST(SUBSTR(`r`.`v`[ORDINAL(13)], 2) AS FLOAT64)
+                SAFE_CAST(SUBSTR(`l`.`v`[ORDINAL(17)], 2) AS FLOAT64),
+                SAFE_CAST(SUBSTR(`r`.`v`[ORDINAL(17)], 2) AS FLOAT64)
               )
             ) <= CAST('0.1' AS FLOAT64)
             OR CAST(ABS(
               SAFE_SUBTRACT(
-                SAFE_CAST(SUBSTR(`l`.`v`[ORDINAL(13)], 2) AS FLOAT64),
-                SAFE_CAST(SUBSTR(`r`.`v`[ORDINAL(13)], 2) AS FLOAT64)
+                SAFE_CAST(SUBSTR(`l`.`v`[ORDINAL(17)], 2) AS FLOAT64),
+                SAFE_CAST(SUBSTR(`r`.`v`[ORDINAL(17)], 2) AS FLOAT64)
               )
             ) AS FLOAT64) <= CAST('1e-09' AS FLOAT64) * GREATEST(
-              ABS(SAFE_CAST(SUBSTR(`l`.`v`[ORDINAL(13)], 2) AS FLOAT64)),
-              ABS(SAFE_CAST(SUBSTR(`r`.`v`[ORDINAL(13)], 2) AS FLOAT64))
+              ABS(SAFE_CAST(SUBSTR(`l`.`v`[ORDINAL(17)], 2) AS FLOAT64)),
+              ABS(SAFE_CAST(SUBSTR(`r`.`v`[ORDINAL(17)], 2) AS FLOAT64))
             )
           )
           AND GREATEST(
-            ABS(SAFE_CAST(SUBSTR(`l`.`v`[ORDINAL(13)], 2) AS FLOAT64)),
-            ABS(SAFE_CAST(SUBSTR(`r`.`v`[ORDINAL(13)], 2) AS FLOAT64))
+            ABS(SAFE_CAST(SUBSTR(`l`.`v`[ORDINAL(17)], 2) AS FLOAT64)),
+            ABS(SAFE_CAST(SUBSTR(`r`.`v`[ORDINAL(17)], 2) AS FLOAT64))
           ) <= CAST('1.7976931348623157e+308' AS FLOAT64),
           FALSE
         )
       )
       OR (
-        `l`.`v`[ORDINAL(14)] <> `r`.`v`[ORDINAL(14)]
+        `l`.`v`[ORDINAL(18)] <> `r`.`v`[ORDINAL(18)]
+        AND NOT COALESCE(
+          REGEXP_REPLACE(
+            ST_ASTEXT(ST_GEOGFROMWKB(FROM_HEX(SUBSTR(`l`.`v`[ORDINAL(18)], 2)))),
+            '-?[0-9]+(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?',
+            '#'
+          ) = REGEXP_REPLACE(
+            ST_ASTEXT(ST_GEOGFROMWKB(FROM_HEX(SUBSTR(`r`.`v`[ORDINAL(18)], 2)))),
+            '-?[0-9]+(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?',
+            '#'
+          )
+          AND COALESCE(
+            (
+              SELECT
+                LOGICAL_AND(
+                  ST_DISTANCE(
+                    ST_GEOGFROMTEXT(CONCAT('POINT(', `le`, ')')),
+                    ST_GEOGFROMTEXT(CONCAT('POINT(', `re`, ')'))
+                  ) <= CAST('1.0' AS FLOAT64)
+                )
+              FROM UNNEST(REGEXP_EXTRACT_ALL(
+                ST_ASTEXT(ST_GEOGFROMWKB(FROM_HEX(SUBSTR(`l`.`v`[ORDINAL(18)], 2)))),
+                '-?[0-9]+(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)? -?[0-9]+(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?'
+              )) AS `le` WITH OFFSET AS `le_place`
+              JOIN UNNEST(REGEXP_EXTRACT_ALL(
+                ST_ASTEXT(ST_GEOGFROMWKB(FROM_HEX(SUBSTR(`r`.`v`[ORDINAL(18)], 2)))),
+                '-?[0-9]+(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)? -?[0-9]+(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?'
+              )) AS `re` WITH OFFSET AS `re_place`
+                ON `le_place` = `re_place`
+            ),
+            TRUE
+          ),
+          FALSE
+        )
+      )
+      OR (
+        `l`.`v`[ORDINAL(19)] <> `r`.`v`[ORDINAL(19)]
         AND NOT COALESCE(
           ABS(
             SAFE_SUBTRACT(
-              SAFE_CAST(SUBSTR(`l`.`v`[ORDINAL(14)], 2) AS NUMERIC),
-              SAFE_CAST(SUBSTR(`r`.`v`[ORDINAL(14)], 2) AS NUMERIC)
+              SAFE_CAST(SUBSTR(`l`.`v`[ORDINAL(19)], 2) AS NUMERIC),
+              SAFE_CAST(SUBSTR(`r`.`v`[ORDINAL(19)], 2) AS NUMERIC)
             )
           ) <= CAST('1' AS NUMERIC),
           FALSE
@@ -587,7 +1044,39 @@ WITH `cells` AS (
   SELECT
     *,
     CASE
-      WHEN `i` IN (4, 13)
+      WHEN `i` IN (3)
+      THEN IF(
+        ARRAY_LENGTH(JSON_VALUE_ARRAY(SUBSTR(`a`, 2), '$')) = ARRAY_LENGTH(JSON_VALUE_ARRAY(SUBSTR(`b`, 2), '$')),
+        (
+          SELECT
+            MAX(
+              IF(
+                GREATEST(ABS(SAFE_CAST(`le` AS FLOAT64)), ABS(SAFE_CAST(`re` AS FLOAT64))) <= CAST('1.7976931348623157e+308' AS FLOAT64),
+                ABS(SAFE_SUBTRACT(SAFE_CAST(`le` AS FLOAT64), SAFE_CAST(`re` AS FLOAT64))),
+                NULL
+              )
+            )
+          FROM UNNEST(JSON_VALUE_ARRAY(SUBSTR(`a`, 2), '$')) AS `le` WITH OFFSET AS `le_place`
+          JOIN UNNEST(JSON_VALUE_ARRAY(SUBSTR(`b`, 2), '$')) AS `re` WITH OFFSET AS `re_place`
+            ON `le_place` = `re_place`
+        ),
+        NULL
+      )
+      WHEN `i` IN (6)
+      THEN IF(
+        ARRAY_LENGTH(JSON_VALUE_ARRAY(SUBSTR(`a`, 2), '$')) = ARRAY_LENGTH(JSON_VALUE_ARRAY(SUBSTR(`b`, 2), '$')),
+        (
+          SELECT
+            MAX(
+              CAST(ABS(SAFE_SUBTRACT(SAFE_CAST(`le` AS NUMERIC), SAFE_CAST(`re` AS NUMERIC))) AS FLOAT64)
+            )
+          FROM UNNEST(JSON_VALUE_ARRAY(SUBSTR(`a`, 2), '$')) AS `le` WITH OFFSET AS `le_place`
+          JOIN UNNEST(JSON_VALUE_ARRAY(SUBSTR(`b`, 2), '$')) AS `re` WITH OFFSET AS `re_place`
+            ON `le_place` = `re_place`
+        ),
+        NULL
+      )
+      WHEN `i` IN (8, 17)
       THEN IF(
         GREATEST(
           ABS(SAFE_CAST(SUBSTR(`a`, 2) AS FLOAT64)),
@@ -598,19 +1087,19 @@ WITH `cells` AS (
         ),
         NULL
       )
-      WHEN `i` IN (7, 14, 16)
+      WHEN `i` IN (11, 19, 22)
       THEN CAST(ABS(
         SAFE_SUBTRACT(SAFE_CAST(SUBSTR(`a`, 2) AS NUMERIC), SAFE_CAST(SUBSTR(`b`, 2) AS NUMERIC))
       ) AS FLOAT64)
-      WHEN `i` IN (8)
+      WHEN `i` IN (12)
       THEN CAST(ABS(
         SAFE_SUBTRACT(SAFE_CAST(SUBSTR(`a`, 2) AS BIGNUMERIC), SAFE_CAST(SUBSTR(`b`, 2) AS BIGNUMERIC))
       ) AS FLOAT64)
-      WHEN `i` IN (11)
+      WHEN `i` IN (15)
       THEN CAST(ABS(
         UNIX_DATE(SAFE_CAST(SUBSTR(`a`, 2) AS DATE)) - UNIX_DATE(SAFE_CAST(SUBSTR(`b`, 2) AS DATE))
       ) AS FLOAT64)
-      WHEN `i` IN (12)
+      WHEN `i` IN (16)
       THEN CAST(ABS(
         DATETIME_DIFF(
           SAFE_CAST(SUBSTR(`a`, 2) AS DATETIME),
@@ -624,14 +1113,58 @@ WITH `cells` AS (
       ABS(SAFE_CAST(SUBSTR(`b`, 2) AS FLOAT64))
     ) AS `size`,
     CASE
-      WHEN `i` = 8
+      WHEN `i` = 3
+      THEN COALESCE(
+        ARRAY_LENGTH(JSON_VALUE_ARRAY(SUBSTR(`a`, 2), '$')) = ARRAY_LENGTH(JSON_VALUE_ARRAY(SUBSTR(`b`, 2), '$'))
+        AND (
+          SELECT
+            LOGICAL_AND(
+              (
+                NOT (
+                  `le` IS DISTINCT FROM `re`
+                )
+                OR COALESCE(
+                  ABS(SAFE_SUBTRACT(SAFE_CAST(`le` AS FLOAT64), SAFE_CAST(`re` AS FLOAT64))) <= CAST('0.5' AS FLOAT64),
+                  FALSE
+                )
+              )
+            )
+          FROM UNNEST(JSON_VALUE_ARRAY(SUBSTR(`a`, 2), '$')) AS `le` WITH OFFSET AS `le_place`
+          JOIN UNNEST(JSON_VALUE_ARRAY(SUBSTR(`b`, 2), '$')) AS `re` WITH OFFSET AS `re_place`
+            ON `le_place` = `re_place`
+        ),
+        FALSE
+      )
+      WHEN `i` = 6
+      THEN COALESCE(
+        ARRAY_LENGTH(JSON_VALUE_ARRAY(SUBSTR(`a`, 2), '$')) = ARRAY_LENGTH(JSON_VALUE_ARRAY(SUBSTR(`b`, 2), '$'))
+        AND (
+          SELECT
+            LOGICAL_AND(
+              (
+                NOT (
+                  `le` IS DISTINCT FROM `re`
+                )
+                OR COALESCE(
+                  ABS(SAFE_SUBTRACT(SAFE_CAST(`le` AS NUMERIC), SAFE_CAST(`re` AS NUMERIC))) <= CAST('1' AS NUMERIC),
+                  FALSE
+                )
+              )
+            )
+          FROM UNNEST(JSON_VALUE_ARRAY(SUBSTR(`a`, 2), '$')) AS `le` WITH OFFSET AS `le_place`
+          JOIN UNNEST(JSON_VALUE_ARRAY(SUBSTR(`b`, 2), '$')) AS `re` WITH OFFSET AS `re_place`
+            ON `le_place` = `re_place`
+        ),
+        FALSE
+      )
+      WHEN `i` = 12
       THEN COALESCE(
         ABS(
           SAFE_SUBTRACT(SAFE_CAST(SUBSTR(`a`, 2) AS BIGNUMERIC), SAFE_CAST(SUBSTR(`b`, 2) AS BIGNUMERIC))
         ) <= CAST('0.00000000000000000001000000000000000000' AS BIGNUMERIC),
         FALSE
       )
-      WHEN `i` = 13
+      WHEN `i` = 17
       THEN COALESCE(
         (
           ABS(
@@ -650,7 +1183,41 @@ WITH `cells` AS (
         ) <= CAST('1.7976931348623157e+308' AS FLOAT64),
         FALSE
       )
-      WHEN `i` = 14
+      WHEN `i` = 18
+      THEN COALESCE(
+        REGEXP_REPLACE(
+          ST_ASTEXT(ST_GEOGFROMWKB(FROM_HEX(SUBSTR(`a`, 2)))),
+          '-?[0-9]+(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?',
+          '#'
+        ) = REGEXP_REPLACE(
+          ST_ASTEXT(ST_GEOGFROMWKB(FROM_HEX(SUBSTR(`b`, 2)))),
+          '-?[0-9]+(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?',
+          '#'
+        )
+        AND COALESCE(
+          (
+            SELECT
+              LOGICAL_AND(
+                ST_DISTANCE(
+                  ST_GEOGFROMTEXT(CONCAT('POINT(', `le`, ')')),
+                  ST_GEOGFROMTEXT(CONCAT('POINT(', `re`, ')'))
+                ) <= CAST('1.0' AS FLOAT64)
+              )
+            FROM UNNEST(REGEXP_EXTRACT_ALL(
+              ST_ASTEXT(ST_GEOGFROMWKB(FROM_HEX(SUBSTR(`a`, 2)))),
+              '-?[0-9]+(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)? -?[0-9]+(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?'
+            )) AS `le` WITH OFFSET AS `le_place`
+            JOIN UNNEST(REGEXP_EXTRACT_ALL(
+              ST_ASTEXT(ST_GEOGFROMWKB(FROM_HEX(SUBSTR(`b`, 2)))),
+              '-?[0-9]+(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)? -?[0-9]+(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?'
+            )) AS `re` WITH OFFSET AS `re_place`
+              ON `le_place` = `re_place`
+          ),
+          TRUE
+        ),
+        FALSE
+      )
+      WHEN `i` = 19
       THEN COALESCE(
         ABS(
           SAFE_SUBTRACT(SAFE_CAST(SUBSTR(`a`, 2) AS NUMERIC), SAFE_CAST(SUBSTR(`b`, 2) AS NUMERIC))
@@ -667,7 +1234,7 @@ WITH `cells` AS (
       `lv`[ORDINAL(`i`)] AS `a`,
       `rv`[ORDINAL(`i`)] AS `b`
     FROM `pairs` AS `p`
-    CROSS JOIN UNNEST(GENERATE_ARRAY(1, 17)) AS `i`
+    CROSS JOIN UNNEST(GENERATE_ARRAY(1, 24)) AS `i`
     WHERE
       `kind` IN ('changed', 'near') AND `lv`[ORDINAL(`i`)] <> `rv`[ORDINAL(`i`)]
   ) AS d
@@ -699,7 +1266,7 @@ SELECT
       ARRAY(
         SELECT
           SUBSTR(`q`.`lv`[ORDINAL(`place_in_row`)], 1, 2000)
-        FROM UNNEST(GENERATE_ARRAY(1, 17)) AS `place_in_row`
+        FROM UNNEST(GENERATE_ARRAY(1, 24)) AS `place_in_row`
         ORDER BY
           `place_in_row` ASC
       )
@@ -712,7 +1279,7 @@ SELECT
       ARRAY(
         SELECT
           SUBSTR(`q`.`rv`[ORDINAL(`place_in_row`)], 1, 2000)
-        FROM UNNEST(GENERATE_ARRAY(1, 17)) AS `place_in_row`
+        FROM UNNEST(GENERATE_ARRAY(1, 24)) AS `place_in_row`
         ORDER BY
           `place_in_row` ASC
       )

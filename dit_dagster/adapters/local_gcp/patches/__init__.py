@@ -10,6 +10,7 @@ from collections.abc import Collection
 
 from dit_dagster.adapters.local_gcp.emulation.patch import Patch
 from dit_dagster.adapters.local_gcp.patches import (
+    column_types,
     compression,
     connections,
     copies,
@@ -39,6 +40,7 @@ from dit_dagster.adapters.local_gcp.patches import (
 
 PATCHES: tuple[Patch, ...] = (
     offline.PATCH,
+    column_types.PATCH,
     parsing.PATCH,
     overhead.PATCH,
     compression.PATCH,
