@@ -19,6 +19,7 @@ from dit_dagster.adapters.local_gcp.patches import (
     estimates,
     extracts,
     failures,
+    field_names,
     job_records,
     listings,
     loads,
@@ -41,6 +42,7 @@ from dit_dagster.adapters.local_gcp.patches import (
 PATCHES: tuple[Patch, ...] = (
     offline.PATCH,
     column_types.PATCH,
+    field_names.PATCH,
     parsing.PATCH,
     overhead.PATCH,
     compression.PATCH,
