@@ -15,6 +15,7 @@ BIN := .venv/bin
 # One worker per core: the tests wait for the local cloud, which is one process.
 WORKERS ?= 2
 COVERAGE_FLOOR := 80
+PAIRS ?= 10000
 
 .PHONY: setup demo test check lint types docs ui bench bench-compare history fuzz clean lock
 
@@ -63,7 +64,7 @@ history: setup
 	$(BIN)/dit demo --all
 
 fuzz: setup
-	DIT_FUZZ_PAIRS=10000 $(BIN)/pytest -q dit_dagster_tests/comparing -k fuzz
+	DIT_FUZZ_PAIRS=$(PAIRS) $(BIN)/pytest -q -n $(WORKERS) dit_dagster_tests/comparing/test_against_oracle.py
 
 lock:
 	uv pip compile --quiet --generate-hashes --extra dev --python-version 3.11 --no-annotate --no-header \

@@ -48,6 +48,7 @@ Ends = tuple[Node, Node]
 
 _LOW_BITS = 0xFFFFFFFF
 _SALT = "~"
+_BOTH = "__dit_both"
 
 
 class Engine(Protocol):
@@ -192,8 +193,8 @@ class LocalEngine:
         return call("FROM_JSON", listed, text('["VARCHAR"]'))
 
     def side_by_side(self, lists: Ends, of_both: Callable[[Ends], Node], aggregate: str) -> Node:
-        pair = exp.to_identifier("both")
-        ends = tuple(call("STRUCT_EXTRACT_AT", column("both"), number(place)) for place in (1, 2))
+        pair = exp.to_identifier(_BOTH)
+        ends = tuple(call("STRUCT_EXTRACT_AT", column(_BOTH), number(place)) for place in (1, 2))
         each = exp.Lambda(this=of_both((ends[0], ends[1])), expressions=[pair])
         function = {"LOGICAL_AND": "LIST_BOOL_AND", "MAX": "LIST_MAX"}[aggregate]
         return call(function, call("LIST_TRANSFORM", call("LIST_ZIP", *lists), each))
@@ -293,7 +294,7 @@ def _listed(value: Node, steps: Sequence[str], of: Column, spelling: Engine, dep
     place = steps.index(ELEMENTS)
     for name in steps[:place]:
         value = member(value, name)
-    rest, name = steps[place + 1 :], f"e{depth}"
+    rest, name = steps[place + 1 :], _element(depth)
     if ELEMENTS in rest:
         return spelling.flat(value, name, _listed(column(name), rest, of, spelling, depth + 1))
     element: Node = column(name)
@@ -304,11 +305,16 @@ def _listed(value: Node, steps: Sequence[str], of: Column, spelling: Engine, dep
 
 def _element_text(value: Node, of: Column, spelling: Engine, depth: int) -> Node:
     if of.field is not None and of.type == "ARRAY":
-        there = spelling.each(value, f"e{depth}", _presence(column(f"e{depth}")), unordered=False)
+        there = spelling.each(value, _element(depth), _presence(column(_element(depth))), unordered=False)
         return call("TO_JSON_STRING", there)
     if of.field is not None:
         return _Nesting(spelling, dict(of.within)).text(value, of.field, of.policy, of.name.lower(), depth)
     return _presence(value) if of.type == "STRUCT" else _scalar_text(value, of.type, of.policy, spelling)
+
+
+def _element(depth: int) -> str:
+    """A name for an ARRAY's elements that no column has."""
+    return f"__dit_e{depth}"
 
 
 def _presence(value: Node) -> Node:
@@ -341,7 +347,7 @@ class _Nesting:
 
     def text(self, value: Node, of: Field, policy: ColumnPolicy, path: str, depth: int) -> Node:
         if of.mode == "REPEATED":
-            name, inner = f"e{depth}", f"{path}{ELEMENTS}"
+            name, inner = _element(depth), f"{path}{ELEMENTS}"
             element = replace(of, mode="NULLABLE")
             text_of = self.text(column(name), element, self._policy(inner), inner, depth + 1)
             unordered = isinstance(policy, Unordered)

@@ -25,8 +25,8 @@ def field(steps: Sequence[str], of: str) -> Node:
 
 
 def member(of: Node, name: str) -> Node:
-    """A field of a STRUCT."""
-    return exp.Dot(this=of.copy(), expression=exp.to_identifier(name, quoted=True))
+    """A field of a STRUCT. In parentheses: `t.s.x` within a subquery is read as a table's name by the local engine."""
+    return exp.Dot(this=exp.paren(of.copy()), expression=exp.to_identifier(name, quoted=True))
 
 
 def table(name: TableName, alias: str) -> Node:

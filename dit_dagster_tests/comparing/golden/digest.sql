@@ -31,7 +31,17 @@ FROM (
           `t`.`__dit_139d544b821b13eb`,
           `t`.`__dit_454349e422f05297`,
           IF(`t`.`s` IS NULL, NULL, '{}'),
-          IF(IS_NAN(`t`.`s`.`x`), 'NaN', FORMAT('%.17g', IF(`t`.`s`.`x` = 0, 0.0, `t`.`s`.`x`))),
+          IF(
+            IS_NAN((
+              `t`.`s`
+            ).`x`),
+            'NaN',
+            FORMAT('%.17g', IF((
+              `t`.`s`
+            ).`x` = 0, 0.0, (
+              `t`.`s`
+            ).`x`))
+          ),
           CAST(`t`.`select` AS STRING),
           `t`.`__dit_978c2f8941354cf5`,
           CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
@@ -62,7 +72,17 @@ FROM (
             `t`.`__dit_139d544b821b13eb`,
             `t`.`__dit_454349e422f05297`,
             IF(`t`.`s` IS NULL, NULL, '{}'),
-            IF(IS_NAN(`t`.`s`.`x`), 'NaN', FORMAT('%.17g', IF(`t`.`s`.`x` = 0, 0.0, `t`.`s`.`x`))),
+            IF(
+              IS_NAN((
+                `t`.`s`
+              ).`x`),
+              'NaN',
+              FORMAT('%.17g', IF((
+                `t`.`s`
+              ).`x` = 0, 0.0, (
+                `t`.`s`
+              ).`x`))
+            ),
             CAST(`t`.`select` AS STRING),
             `t`.`__dit_978c2f8941354cf5`,
             CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
@@ -121,17 +141,31 @@ FROM (
         ARRAY(
           SELECT
             IF(
-              `e0` IS NULL,
+              `__dit_e0` IS NULL,
               NULL,
               TO_JSON_STRING(
                 [
-                  IF(IS_NAN(`e0`.`x`), 'NaN', FORMAT('%.17g', IF(`e0`.`x` = 0, 0.0, `e0`.`x`))),
                   IF(
-                    `e0`.`doc` IS NULL,
+                    IS_NAN((
+                      `__dit_e0`
+                    ).`x`),
+                    'NaN',
+                    FORMAT('%.17g', IF((
+                      `__dit_e0`
+                    ).`x` = 0, 0.0, (
+                      `__dit_e0`
+                    ).`x`))
+                  ),
+                  IF(
+                    (
+                      `__dit_e0`
+                    ).`doc` IS NULL,
                     NULL,
                     COALESCE(
                       IF(
-                        `e0`.`doc` IS NULL,
+                        (
+                          `__dit_e0`
+                        ).`doc` IS NULL,
                         NULL,
                         (
                           SELECT
@@ -143,34 +177,45 @@ FROM (
                               ORDER BY
                                 `place` ASC
                             )
-                          FROM UNNEST(REGEXP_EXTRACT_ALL(TO_JSON_STRING(`e0`.`doc`), '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+')) AS `token` WITH OFFSET AS `place`
+                          FROM UNNEST(REGEXP_EXTRACT_ALL(
+                            TO_JSON_STRING((
+                              `__dit_e0`
+                            ).`doc`),
+                            '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+                          )) AS `token` WITH OFFSET AS `place`
                         )
                       ),
-                      CONCAT('raw ', TO_JSON_STRING(`e0`.`doc`))
+                      CONCAT('raw ', TO_JSON_STRING((
+                        `__dit_e0`
+                      ).`doc`))
                     )
                   ),
                   TO_JSON_STRING(
                     ARRAY(
                       SELECT
-                        IF(`e1` IS NULL, NULL, TO_JSON_STRING([CAST(`e1`.`n` AS STRING)])) AS `element`
-                      FROM UNNEST(`e0`.`legs`) AS `e1` WITH OFFSET AS `e1_place`
+                        IF(`__dit_e1` IS NULL, NULL, TO_JSON_STRING([CAST((
+                            `__dit_e1`
+                        ).`n` AS STRING)])) AS `element`
+                      FROM UNNEST((
+                        `__dit_e0`
+                      ).`legs`) AS `__dit_e1` WITH OFFSET AS `__dit_e1_place`
                       ORDER BY
-                        `e1_place` ASC
+                        `__dit_e1_place` ASC
                     )
                   )
                 ]
               )
             ) AS `element`
-          FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
+          FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
           ORDER BY
-            `e0_place` ASC
+            `__dit_e0_place` ASC
         )
       ) AS `__dit_454349e422f05297`,
       TO_JSON_STRING(
         ARRAY(
           SELECT
-            `e0` AS `element`
-          FROM UNNEST(`t`.`tags`) AS `e0` WITH OFFSET AS `e0_place`
+            `__dit_e0` AS `element`
+          FROM UNNEST(`t`.`tags`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
           ORDER BY
             `element` ASC
         )
@@ -229,17 +274,31 @@ FROM (
         ARRAY(
           SELECT
             IF(
-              `e0` IS NULL,
+              `__dit_e0` IS NULL,
               NULL,
               TO_JSON_STRING(
                 [
-                  IF(IS_NAN(`e0`.`x`), 'NaN', FORMAT('%.17g', IF(`e0`.`x` = 0, 0.0, `e0`.`x`))),
                   IF(
-                    `e0`.`doc` IS NULL,
+                    IS_NAN((
+                      `__dit_e0`
+                    ).`x`),
+                    'NaN',
+                    FORMAT('%.17g', IF((
+                      `__dit_e0`
+                    ).`x` = 0, 0.0, (
+                      `__dit_e0`
+                    ).`x`))
+                  ),
+                  IF(
+                    (
+                      `__dit_e0`
+                    ).`doc` IS NULL,
                     NULL,
                     COALESCE(
                       IF(
-                        `e0`.`doc` IS NULL,
+                        (
+                          `__dit_e0`
+                        ).`doc` IS NULL,
                         NULL,
                         (
                           SELECT
@@ -251,34 +310,45 @@ FROM (
                               ORDER BY
                                 `place` ASC
                             )
-                          FROM UNNEST(REGEXP_EXTRACT_ALL(TO_JSON_STRING(`e0`.`doc`), '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+')) AS `token` WITH OFFSET AS `place`
+                          FROM UNNEST(REGEXP_EXTRACT_ALL(
+                            TO_JSON_STRING((
+                              `__dit_e0`
+                            ).`doc`),
+                            '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+                          )) AS `token` WITH OFFSET AS `place`
                         )
                       ),
-                      CONCAT('raw ', TO_JSON_STRING(`e0`.`doc`))
+                      CONCAT('raw ', TO_JSON_STRING((
+                        `__dit_e0`
+                      ).`doc`))
                     )
                   ),
                   TO_JSON_STRING(
                     ARRAY(
                       SELECT
-                        IF(`e1` IS NULL, NULL, TO_JSON_STRING([CAST(`e1`.`n` AS STRING)])) AS `element`
-                      FROM UNNEST(`e0`.`legs`) AS `e1` WITH OFFSET AS `e1_place`
+                        IF(`__dit_e1` IS NULL, NULL, TO_JSON_STRING([CAST((
+                            `__dit_e1`
+                        ).`n` AS STRING)])) AS `element`
+                      FROM UNNEST((
+                        `__dit_e0`
+                      ).`legs`) AS `__dit_e1` WITH OFFSET AS `__dit_e1_place`
                       ORDER BY
-                        `e1_place` ASC
+                        `__dit_e1_place` ASC
                     )
                   )
                 ]
               )
             ) AS `element`
-          FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
+          FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
           ORDER BY
-            `e0_place` ASC
+            `__dit_e0_place` ASC
         )
       ) AS `__dit_454349e422f05297`,
       TO_JSON_STRING(
         ARRAY(
           SELECT
-            `e0` AS `element`
-          FROM UNNEST(`t`.`tags`) AS `e0` WITH OFFSET AS `e0_place`
+            `__dit_e0` AS `element`
+          FROM UNNEST(`t`.`tags`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
           ORDER BY
             `element` ASC
         )

@@ -14,7 +14,17 @@ WITH `net` AS (
             `t`.`__dit_139d544b821b13eb`,
             `t`.`__dit_454349e422f05297`,
             IF(`t`.`s` IS NULL, NULL, '{}'),
-            IF(IS_NAN(`t`.`s`.`x`), 'NaN', FORMAT('%.17g', IF(`t`.`s`.`x` = 0, 0.0, `t`.`s`.`x`))),
+            IF(
+              IS_NAN((
+                `t`.`s`
+              ).`x`),
+              'NaN',
+              FORMAT('%.17g', IF((
+                `t`.`s`
+              ).`x` = 0, 0.0, (
+                `t`.`s`
+              ).`x`))
+            ),
             CAST(`t`.`select` AS STRING),
             `t`.`__dit_978c2f8941354cf5`,
             CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
@@ -45,7 +55,17 @@ WITH `net` AS (
               `t`.`__dit_139d544b821b13eb`,
               `t`.`__dit_454349e422f05297`,
               IF(`t`.`s` IS NULL, NULL, '{}'),
-              IF(IS_NAN(`t`.`s`.`x`), 'NaN', FORMAT('%.17g', IF(`t`.`s`.`x` = 0, 0.0, `t`.`s`.`x`))),
+              IF(
+                IS_NAN((
+                  `t`.`s`
+                ).`x`),
+                'NaN',
+                FORMAT('%.17g', IF((
+                  `t`.`s`
+                ).`x` = 0, 0.0, (
+                  `t`.`s`
+                ).`x`))
+              ),
               CAST(`t`.`select` AS STRING),
               `t`.`__dit_978c2f8941354cf5`,
               CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
@@ -123,17 +143,31 @@ WITH `net` AS (
           ARRAY(
             SELECT
               IF(
-                `e0` IS NULL,
+                `__dit_e0` IS NULL,
                 NULL,
                 TO_JSON_STRING(
                   [
-                    IF(IS_NAN(`e0`.`x`), 'NaN', FORMAT('%.17g', IF(`e0`.`x` = 0, 0.0, `e0`.`x`))),
                     IF(
-                      `e0`.`doc` IS NULL,
+                      IS_NAN((
+                        `__dit_e0`
+                      ).`x`),
+                      'NaN',
+                      FORMAT('%.17g', IF((
+                        `__dit_e0`
+                      ).`x` = 0, 0.0, (
+                        `__dit_e0`
+                      ).`x`))
+                    ),
+                    IF(
+                      (
+                        `__dit_e0`
+                      ).`doc` IS NULL,
                       NULL,
                       COALESCE(
                         IF(
-                          `e0`.`doc` IS NULL,
+                          (
+                            `__dit_e0`
+                          ).`doc` IS NULL,
                           NULL,
                           (
                             SELECT
@@ -145,34 +179,45 @@ WITH `net` AS (
                                 ORDER BY
                                   `place` ASC
                               )
-                            FROM UNNEST(REGEXP_EXTRACT_ALL(TO_JSON_STRING(`e0`.`doc`), '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+')) AS `token` WITH OFFSET AS `place`
+                            FROM UNNEST(REGEXP_EXTRACT_ALL(
+                              TO_JSON_STRING((
+                                `__dit_e0`
+                              ).`doc`),
+                              '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+                            )) AS `token` WITH OFFSET AS `place`
                           )
                         ),
-                        CONCAT('raw ', TO_JSON_STRING(`e0`.`doc`))
+                        CONCAT('raw ', TO_JSON_STRING((
+                          `__dit_e0`
+                        ).`doc`))
                       )
                     ),
                     TO_JSON_STRING(
                       ARRAY(
                         SELECT
-                          IF(`e1` IS NULL, NULL, TO_JSON_STRING([CAST(`e1`.`n` AS STRING)])) AS `element`
-                        FROM UNNEST(`e0`.`legs`) AS `e1` WITH OFFSET AS `e1_place`
+                          IF(`__dit_e1` IS NULL, NULL, TO_JSON_STRING([CAST((
+                              `__dit_e1`
+                          ).`n` AS STRING)])) AS `element`
+                        FROM UNNEST((
+                          `__dit_e0`
+                        ).`legs`) AS `__dit_e1` WITH OFFSET AS `__dit_e1_place`
                         ORDER BY
-                          `e1_place` ASC
+                          `__dit_e1_place` ASC
                       )
                     )
                   ]
                 )
               ) AS `element`
-            FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
+            FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
             ORDER BY
-              `e0_place` ASC
+              `__dit_e0_place` ASC
           )
         ) AS `__dit_454349e422f05297`,
         TO_JSON_STRING(
           ARRAY(
             SELECT
-              `e0` AS `element`
-            FROM UNNEST(`t`.`tags`) AS `e0` WITH OFFSET AS `e0_place`
+              `__dit_e0` AS `element`
+            FROM UNNEST(`t`.`tags`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
             ORDER BY
               `element` ASC
           )
@@ -232,17 +277,31 @@ WITH `net` AS (
           ARRAY(
             SELECT
               IF(
-                `e0` IS NULL,
+                `__dit_e0` IS NULL,
                 NULL,
                 TO_JSON_STRING(
                   [
-                    IF(IS_NAN(`e0`.`x`), 'NaN', FORMAT('%.17g', IF(`e0`.`x` = 0, 0.0, `e0`.`x`))),
                     IF(
-                      `e0`.`doc` IS NULL,
+                      IS_NAN((
+                        `__dit_e0`
+                      ).`x`),
+                      'NaN',
+                      FORMAT('%.17g', IF((
+                        `__dit_e0`
+                      ).`x` = 0, 0.0, (
+                        `__dit_e0`
+                      ).`x`))
+                    ),
+                    IF(
+                      (
+                        `__dit_e0`
+                      ).`doc` IS NULL,
                       NULL,
                       COALESCE(
                         IF(
-                          `e0`.`doc` IS NULL,
+                          (
+                            `__dit_e0`
+                          ).`doc` IS NULL,
                           NULL,
                           (
                             SELECT
@@ -254,34 +313,45 @@ WITH `net` AS (
                                 ORDER BY
                                   `place` ASC
                               )
-                            FROM UNNEST(REGEXP_EXTRACT_ALL(TO_JSON_STRING(`e0`.`doc`), '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+')) AS `token` WITH OFFSET AS `place`
+                            FROM UNNEST(REGEXP_EXTRACT_ALL(
+                              TO_JSON_STRING((
+                                `__dit_e0`
+                              ).`doc`),
+                              '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+                            )) AS `token` WITH OFFSET AS `place`
                           )
                         ),
-                        CONCAT('raw ', TO_JSON_STRING(`e0`.`doc`))
+                        CONCAT('raw ', TO_JSON_STRING((
+                          `__dit_e0`
+                        ).`doc`))
                       )
                     ),
                     TO_JSON_STRING(
                       ARRAY(
                         SELECT
-                          IF(`e1` IS NULL, NULL, TO_JSON_STRING([CAST(`e1`.`n` AS STRING)])) AS `element`
-                        FROM UNNEST(`e0`.`legs`) AS `e1` WITH OFFSET AS `e1_place`
+                          IF(`__dit_e1` IS NULL, NULL, TO_JSON_STRING([CAST((
+                              `__dit_e1`
+                          ).`n` AS STRING)])) AS `element`
+                        FROM UNNEST((
+                          `__dit_e0`
+                        ).`legs`) AS `__dit_e1` WITH OFFSET AS `__dit_e1_place`
                         ORDER BY
-                          `e1_place` ASC
+                          `__dit_e1_place` ASC
                       )
                     )
                   ]
                 )
               ) AS `element`
-            FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
+            FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
             ORDER BY
-              `e0_place` ASC
+              `__dit_e0_place` ASC
           )
         ) AS `__dit_454349e422f05297`,
         TO_JSON_STRING(
           ARRAY(
             SELECT
-              `e0` AS `element`
-            FROM UNNEST(`t`.`tags`) AS `e0` WITH OFFSET AS `e0_place`
+              `__dit_e0` AS `element`
+            FROM UNNEST(`t`.`tags`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
             ORDER BY
               `element` ASC
           )
@@ -328,25 +398,10 @@ WITH `net` AS (
             TO_JSON_STRING(
               ARRAY(
                 SELECT
-                  IF(`e0` IS NULL, NULL, '{}') AS `element`
-                FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
+                  IF(`__dit_e0` IS NULL, NULL, '{}') AS `element`
+                FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
                 ORDER BY
-                  `e0_place` ASC
-              )
-            )
-          ),
-          ''
-        ),
-        COALESCE(
-          CONCAT(
-            '=',
-            TO_JSON_STRING(
-              ARRAY(
-                SELECT
-                  IF(IS_NAN(`e0`.`x`), 'NaN', FORMAT('%.17g', IF(`e0`.`x` = 0, 0.0, `e0`.`x`))) AS `element`
-                FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
-                ORDER BY
-                  `e0_place` ASC
+                  `__dit_e0_place` ASC
               )
             )
           ),
@@ -359,11 +414,40 @@ WITH `net` AS (
               ARRAY(
                 SELECT
                   IF(
-                    `e0`.`doc` IS NULL,
+                    IS_NAN((
+                      `__dit_e0`
+                    ).`x`),
+                    'NaN',
+                    FORMAT('%.17g', IF((
+                      `__dit_e0`
+                    ).`x` = 0, 0.0, (
+                      `__dit_e0`
+                    ).`x`))
+                  ) AS `element`
+                FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
+                ORDER BY
+                  `__dit_e0_place` ASC
+              )
+            )
+          ),
+          ''
+        ),
+        COALESCE(
+          CONCAT(
+            '=',
+            TO_JSON_STRING(
+              ARRAY(
+                SELECT
+                  IF(
+                    (
+                      `__dit_e0`
+                    ).`doc` IS NULL,
                     NULL,
                     COALESCE(
                       IF(
-                        `e0`.`doc` IS NULL,
+                        (
+                          `__dit_e0`
+                        ).`doc` IS NULL,
                         NULL,
                         (
                           SELECT
@@ -375,15 +459,22 @@ WITH `net` AS (
                               ORDER BY
                                 `place` ASC
                             )
-                          FROM UNNEST(REGEXP_EXTRACT_ALL(TO_JSON_STRING(`e0`.`doc`), '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+')) AS `token` WITH OFFSET AS `place`
+                          FROM UNNEST(REGEXP_EXTRACT_ALL(
+                            TO_JSON_STRING((
+                              `__dit_e0`
+                            ).`doc`),
+                            '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+                          )) AS `token` WITH OFFSET AS `place`
                         )
                       ),
-                      CONCAT('raw ', TO_JSON_STRING(`e0`.`doc`))
+                      CONCAT('raw ', TO_JSON_STRING((
+                        `__dit_e0`
+                      ).`doc`))
                     )
                   ) AS `element`
-                FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
+                FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
                 ORDER BY
-                  `e0_place` ASC
+                  `__dit_e0_place` ASC
               )
             )
           ),
@@ -398,15 +489,17 @@ WITH `net` AS (
                   TO_JSON_STRING(
                     ARRAY(
                       SELECT
-                        IF(`e1` IS NULL, NULL, '{}') AS `element`
-                      FROM UNNEST(`e0`.`legs`) AS `e1` WITH OFFSET AS `e1_place`
+                        IF(`__dit_e1` IS NULL, NULL, '{}') AS `element`
+                      FROM UNNEST((
+                        `__dit_e0`
+                      ).`legs`) AS `__dit_e1` WITH OFFSET AS `__dit_e1_place`
                       ORDER BY
-                        `e1_place` ASC
+                        `__dit_e1_place` ASC
                     )
                   ) AS `element`
-                FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
+                FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
                 ORDER BY
-                  `e0_place` ASC
+                  `__dit_e0_place` ASC
               )
             )
           ),
@@ -418,18 +511,22 @@ WITH `net` AS (
             TO_JSON_STRING(
               ARRAY(
                 SELECT
-                  `e0_text`
-                FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
+                  `__dit_e0_text`
+                FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
                 CROSS JOIN UNNEST(ARRAY(
                   SELECT
-                    CAST(`e1`.`n` AS STRING) AS `element`
-                  FROM UNNEST(`e0`.`legs`) AS `e1` WITH OFFSET AS `e1_place`
+                    CAST((
+                      `__dit_e1`
+                    ).`n` AS STRING) AS `element`
+                  FROM UNNEST((
+                    `__dit_e0`
+                  ).`legs`) AS `__dit_e1` WITH OFFSET AS `__dit_e1_place`
                   ORDER BY
-                    `e1_place` ASC
-                )) AS `e0_text` WITH OFFSET AS `e0_within`
+                    `__dit_e1_place` ASC
+                )) AS `__dit_e0_text` WITH OFFSET AS `__dit_e0_within`
                 ORDER BY
-                  `e0_place` ASC,
-                  `e0_within` ASC
+                  `__dit_e0_place` ASC,
+                  `__dit_e0_within` ASC
               )
             )
           ),
@@ -439,7 +536,17 @@ WITH `net` AS (
         COALESCE(
           CONCAT(
             '=',
-            IF(IS_NAN(`t`.`s`.`x`), 'NaN', FORMAT('%.17g', IF(`t`.`s`.`x` = 0, 0.0, `t`.`s`.`x`)))
+            IF(
+              IS_NAN((
+                `t`.`s`
+              ).`x`),
+              'NaN',
+              FORMAT('%.17g', IF((
+                `t`.`s`
+              ).`x` = 0, 0.0, (
+                `t`.`s`
+              ).`x`))
+            )
           ),
           ''
         ),
@@ -475,7 +582,17 @@ WITH `net` AS (
           [
             `t`.`__dit_139d544b821b13eb`,
             IF(`t`.`s` IS NULL, NULL, '{}'),
-            IF(IS_NAN(`t`.`s`.`x`), 'NaN', FORMAT('%.17g', IF(`t`.`s`.`x` = 0, 0.0, `t`.`s`.`x`))),
+            IF(
+              IS_NAN((
+                `t`.`s`
+              ).`x`),
+              'NaN',
+              FORMAT('%.17g', IF((
+                `t`.`s`
+              ).`x` = 0, 0.0, (
+                `t`.`s`
+              ).`x`))
+            ),
             CAST(`t`.`select` AS STRING),
             `t`.`__dit_978c2f8941354cf5`,
             CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
@@ -491,21 +608,25 @@ WITH `net` AS (
             TO_JSON_STRING(
               ARRAY(
                 SELECT
-                  IF(`e0` IS NULL, NULL, '{}') AS `element`
-                FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
+                  IF(`__dit_e0` IS NULL, NULL, '{}') AS `element`
+                FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
                 ORDER BY
-                  `e0_place` ASC
+                  `__dit_e0_place` ASC
               )
             ),
             TO_JSON_STRING(
               ARRAY(
                 SELECT
                   IF(
-                    `e0`.`doc` IS NULL,
+                    (
+                      `__dit_e0`
+                    ).`doc` IS NULL,
                     NULL,
                     COALESCE(
                       IF(
-                        `e0`.`doc` IS NULL,
+                        (
+                          `__dit_e0`
+                        ).`doc` IS NULL,
                         NULL,
                         (
                           SELECT
@@ -517,15 +638,22 @@ WITH `net` AS (
                               ORDER BY
                                 `place` ASC
                             )
-                          FROM UNNEST(REGEXP_EXTRACT_ALL(TO_JSON_STRING(`e0`.`doc`), '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+')) AS `token` WITH OFFSET AS `place`
+                          FROM UNNEST(REGEXP_EXTRACT_ALL(
+                            TO_JSON_STRING((
+                              `__dit_e0`
+                            ).`doc`),
+                            '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+                          )) AS `token` WITH OFFSET AS `place`
                         )
                       ),
-                      CONCAT('raw ', TO_JSON_STRING(`e0`.`doc`))
+                      CONCAT('raw ', TO_JSON_STRING((
+                        `__dit_e0`
+                      ).`doc`))
                     )
                   ) AS `element`
-                FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
+                FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
                 ORDER BY
-                  `e0_place` ASC
+                  `__dit_e0_place` ASC
               )
             ),
             TO_JSON_STRING(
@@ -534,15 +662,17 @@ WITH `net` AS (
                   TO_JSON_STRING(
                     ARRAY(
                       SELECT
-                        IF(`e1` IS NULL, NULL, '{}') AS `element`
-                      FROM UNNEST(`e0`.`legs`) AS `e1` WITH OFFSET AS `e1_place`
+                        IF(`__dit_e1` IS NULL, NULL, '{}') AS `element`
+                      FROM UNNEST((
+                        `__dit_e0`
+                      ).`legs`) AS `__dit_e1` WITH OFFSET AS `__dit_e1_place`
                       ORDER BY
-                        `e1_place` ASC
+                        `__dit_e1_place` ASC
                     )
                   ) AS `element`
-                FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
+                FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
                 ORDER BY
-                  `e0_place` ASC
+                  `__dit_e0_place` ASC
               )
             )
           ]
@@ -614,17 +744,31 @@ WITH `net` AS (
           ARRAY(
             SELECT
               IF(
-                `e0` IS NULL,
+                `__dit_e0` IS NULL,
                 NULL,
                 TO_JSON_STRING(
                   [
-                    IF(IS_NAN(`e0`.`x`), 'NaN', FORMAT('%.17g', IF(`e0`.`x` = 0, 0.0, `e0`.`x`))),
                     IF(
-                      `e0`.`doc` IS NULL,
+                      IS_NAN((
+                        `__dit_e0`
+                      ).`x`),
+                      'NaN',
+                      FORMAT('%.17g', IF((
+                        `__dit_e0`
+                      ).`x` = 0, 0.0, (
+                        `__dit_e0`
+                      ).`x`))
+                    ),
+                    IF(
+                      (
+                        `__dit_e0`
+                      ).`doc` IS NULL,
                       NULL,
                       COALESCE(
                         IF(
-                          `e0`.`doc` IS NULL,
+                          (
+                            `__dit_e0`
+                          ).`doc` IS NULL,
                           NULL,
                           (
                             SELECT
@@ -636,34 +780,45 @@ WITH `net` AS (
                                 ORDER BY
                                   `place` ASC
                               )
-                            FROM UNNEST(REGEXP_EXTRACT_ALL(TO_JSON_STRING(`e0`.`doc`), '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+')) AS `token` WITH OFFSET AS `place`
+                            FROM UNNEST(REGEXP_EXTRACT_ALL(
+                              TO_JSON_STRING((
+                                `__dit_e0`
+                              ).`doc`),
+                              '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+                            )) AS `token` WITH OFFSET AS `place`
                           )
                         ),
-                        CONCAT('raw ', TO_JSON_STRING(`e0`.`doc`))
+                        CONCAT('raw ', TO_JSON_STRING((
+                          `__dit_e0`
+                        ).`doc`))
                       )
                     ),
                     TO_JSON_STRING(
                       ARRAY(
                         SELECT
-                          IF(`e1` IS NULL, NULL, TO_JSON_STRING([CAST(`e1`.`n` AS STRING)])) AS `element`
-                        FROM UNNEST(`e0`.`legs`) AS `e1` WITH OFFSET AS `e1_place`
+                          IF(`__dit_e1` IS NULL, NULL, TO_JSON_STRING([CAST((
+                              `__dit_e1`
+                          ).`n` AS STRING)])) AS `element`
+                        FROM UNNEST((
+                          `__dit_e0`
+                        ).`legs`) AS `__dit_e1` WITH OFFSET AS `__dit_e1_place`
                         ORDER BY
-                          `e1_place` ASC
+                          `__dit_e1_place` ASC
                       )
                     )
                   ]
                 )
               ) AS `element`
-            FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
+            FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
             ORDER BY
-              `e0_place` ASC
+              `__dit_e0_place` ASC
           )
         ) AS `__dit_454349e422f05297`,
         TO_JSON_STRING(
           ARRAY(
             SELECT
-              `e0` AS `element`
-            FROM UNNEST(`t`.`tags`) AS `e0` WITH OFFSET AS `e0_place`
+              `__dit_e0` AS `element`
+            FROM UNNEST(`t`.`tags`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
             ORDER BY
               `element` ASC
           )
@@ -723,17 +878,31 @@ WITH `net` AS (
           ARRAY(
             SELECT
               IF(
-                `e0` IS NULL,
+                `__dit_e0` IS NULL,
                 NULL,
                 TO_JSON_STRING(
                   [
-                    IF(IS_NAN(`e0`.`x`), 'NaN', FORMAT('%.17g', IF(`e0`.`x` = 0, 0.0, `e0`.`x`))),
                     IF(
-                      `e0`.`doc` IS NULL,
+                      IS_NAN((
+                        `__dit_e0`
+                      ).`x`),
+                      'NaN',
+                      FORMAT('%.17g', IF((
+                        `__dit_e0`
+                      ).`x` = 0, 0.0, (
+                        `__dit_e0`
+                      ).`x`))
+                    ),
+                    IF(
+                      (
+                        `__dit_e0`
+                      ).`doc` IS NULL,
                       NULL,
                       COALESCE(
                         IF(
-                          `e0`.`doc` IS NULL,
+                          (
+                            `__dit_e0`
+                          ).`doc` IS NULL,
                           NULL,
                           (
                             SELECT
@@ -745,34 +914,45 @@ WITH `net` AS (
                                 ORDER BY
                                   `place` ASC
                               )
-                            FROM UNNEST(REGEXP_EXTRACT_ALL(TO_JSON_STRING(`e0`.`doc`), '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+')) AS `token` WITH OFFSET AS `place`
+                            FROM UNNEST(REGEXP_EXTRACT_ALL(
+                              TO_JSON_STRING((
+                                `__dit_e0`
+                              ).`doc`),
+                              '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+                            )) AS `token` WITH OFFSET AS `place`
                           )
                         ),
-                        CONCAT('raw ', TO_JSON_STRING(`e0`.`doc`))
+                        CONCAT('raw ', TO_JSON_STRING((
+                          `__dit_e0`
+                        ).`doc`))
                       )
                     ),
                     TO_JSON_STRING(
                       ARRAY(
                         SELECT
-                          IF(`e1` IS NULL, NULL, TO_JSON_STRING([CAST(`e1`.`n` AS STRING)])) AS `element`
-                        FROM UNNEST(`e0`.`legs`) AS `e1` WITH OFFSET AS `e1_place`
+                          IF(`__dit_e1` IS NULL, NULL, TO_JSON_STRING([CAST((
+                              `__dit_e1`
+                          ).`n` AS STRING)])) AS `element`
+                        FROM UNNEST((
+                          `__dit_e0`
+                        ).`legs`) AS `__dit_e1` WITH OFFSET AS `__dit_e1_place`
                         ORDER BY
-                          `e1_place` ASC
+                          `__dit_e1_place` ASC
                       )
                     )
                   ]
                 )
               ) AS `element`
-            FROM UNNEST(`t`.`r`) AS `e0` WITH OFFSET AS `e0_place`
+            FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
             ORDER BY
-              `e0_place` ASC
+              `__dit_e0_place` ASC
           )
         ) AS `__dit_454349e422f05297`,
         TO_JSON_STRING(
           ARRAY(
             SELECT
-              `e0` AS `element`
-            FROM UNNEST(`t`.`tags`) AS `e0` WITH OFFSET AS `e0_place`
+              `__dit_e0` AS `element`
+            FROM UNNEST(`t`.`tags`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
             ORDER BY
               `element` ASC
           )
@@ -787,7 +967,17 @@ WITH `net` AS (
             `t`.`__dit_139d544b821b13eb`,
             `t`.`__dit_454349e422f05297`,
             IF(`t`.`s` IS NULL, NULL, '{}'),
-            IF(IS_NAN(`t`.`s`.`x`), 'NaN', FORMAT('%.17g', IF(`t`.`s`.`x` = 0, 0.0, `t`.`s`.`x`))),
+            IF(
+              IS_NAN((
+                `t`.`s`
+              ).`x`),
+              'NaN',
+              FORMAT('%.17g', IF((
+                `t`.`s`
+              ).`x` = 0, 0.0, (
+                `t`.`s`
+              ).`x`))
+            ),
             CAST(`t`.`select` AS STRING),
             `t`.`__dit_978c2f8941354cf5`,
             CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
@@ -818,7 +1008,17 @@ WITH `net` AS (
               `t`.`__dit_139d544b821b13eb`,
               `t`.`__dit_454349e422f05297`,
               IF(`t`.`s` IS NULL, NULL, '{}'),
-              IF(IS_NAN(`t`.`s`.`x`), 'NaN', FORMAT('%.17g', IF(`t`.`s`.`x` = 0, 0.0, `t`.`s`.`x`))),
+              IF(
+                IS_NAN((
+                  `t`.`s`
+                ).`x`),
+                'NaN',
+                FORMAT('%.17g', IF((
+                  `t`.`s`
+                ).`x` = 0, 0.0, (
+                  `t`.`s`
+                ).`x`))
+              ),
               CAST(`t`.`select` AS STRING),
               `t`.`__dit_978c2f8941354cf5`,
               CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
