@@ -17,8 +17,18 @@ from dit_dagster.ports import Warehouse
 
 if TYPE_CHECKING:
     from dit_dagster.comparing.parting import FinalStates
+    from dit_dagster.comparing.stale import Stale
 
-__all__ = ["DIGEST_VERSION", "Digest", "compare_tables", "digest", "final_states", "foresee", "spanning_rows"]
+__all__ = [
+    "DIGEST_VERSION",
+    "Digest",
+    "compare_tables",
+    "count_stale",
+    "digest",
+    "final_states",
+    "foresee",
+    "spanning_rows",
+]
 
 
 def digest(warehouse: Warehouse, table: TableName, policy: ComparisonPolicy) -> tuple[Digest, Cost]:
@@ -98,3 +108,15 @@ def final_states(
     from dit_dagster.comparing import engine
 
     return engine.final_states(warehouse, tables, policy, digests)
+
+
+def count_stale(
+    warehouse: Warehouse, left: TableName, right: TableName, versions: TableName, policy: ComparisonPolicy
+) -> Stale:
+    """Of rows that differ, how many the right has as an earlier version of the left (in `versions`) has them.
+
+    Raises NotFound, Uncomparable, BadDeclaration or a WarehouseError.
+    """
+    from dit_dagster.comparing import stale
+
+    return stale.count_stale(warehouse, left, right, versions, policy)

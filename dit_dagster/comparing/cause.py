@@ -2,7 +2,8 @@
 
 Rules over an explanation; of a column, the first that fits. Those over counts and distances hold for every differing
 value: a mean distance that equals the largest one is a constant one. Those over texts hold for every sample, and say
-so in their evidence. A signature that does not fit everything it speaks of is not claimed.
+so in their evidence; a sample that was shortened tells nothing. A signature that does not fit everything it speaks of
+is not claimed.
 """
 
 from __future__ import annotations
@@ -12,41 +13,42 @@ import math
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 
+from dit_dagster.comparing.telling import SAMPLE_CHARACTERS
 from dit_dagster.model.verdict import Cause, CauseName, ColumnDifference, Explanation, Sample
 
 _HOUR = 3_600_000_000
-_LAST_BITS = 1e-12
+_LAST_BITS = 1e-13
+"""Relative: some hundred units in the last place, as sums in another order leave. Beyond that it is another value."""
 _DECIMALS = range(10)
 _SEVERAL = 2
 
 Pair = tuple[str, str]
 
 
-def causes_of(told: Explanation, *, rows: tuple[int, int], doubled_keys: int = 0) -> tuple[Cause, ...]:
+def causes_of(told: Explanation, *, doubled_keys: int = 0, reaching: float | None = None) -> tuple[Cause, ...]:
     """What may have happened between left and right; UNEXPLAINED alone if no signature fits.
 
-    `rows` are those of both sides, `doubled_keys` how many more rows on the right than on the left have the key of an
-    earlier row.
+    `doubled_keys` is how many more rows on the right than on the left have the key of an earlier row, `reaching` the
+    share of all rows that reach over a slice boundary.
     """
-    found = (*_of_rows(told, rows, doubled_keys), *_of_columns(told))
+    found = (*_of_rows(told, doubled_keys, reaching), *_of_columns(told))
     return found or (Cause(name=CauseName.UNEXPLAINED, evidence=""),)
 
 
-def _of_rows(told: Explanation, rows: tuple[int, int], doubled_keys: int) -> list[Cause]:
-    left, right = rows
+def _of_rows(told: Explanation, doubled_keys: int, reaching: float | None) -> list[Cause]:
     found = []
     if told.multiplicity:
-        # Which side has them can be read off the rows only where no other row stands alone.
-        alone = told.only_left or told.only_right or left == right
-        more = "" if alone else f", {'right' if right > left else 'left'} has more rows"
-        found.append(_rows(CauseName.DOUBLED, f"{told.multiplicity} copies too many of equal rows{more}"))
+        sides = {"left": told.multiplicity_left, "right": told.multiplicity - told.multiplicity_left}
+        where = " and ".join(f"{count} on the {side}" for side, count in sides.items() if count)
+        found.append(_rows(CauseName.DOUBLED, f"copies too many of equal rows: {where}"))
     if told.only_left and not told.only_right:
         found.append(_rows(CauseName.LOST, f"{told.only_left} rows lost on the right"))
     if told.only_right and not told.only_left:
         beside = ", as many as there are keys held twice" if doubled_keys == told.only_right else ""
         found.append(_rows(CauseName.ADDED, f"{told.only_right} rows more on the right{beside}"))
     if told.at_boundary == 1.0:
-        found.append(_rows(CauseName.BOUNDARY, "every difference reaches over a slice boundary"))
+        others = f", as {reaching:.0%} of all rows do" if reaching is not None else ""
+        found.append(_rows(CauseName.BOUNDARY, f"every difference reaches over a slice boundary{others}"))
     return found
 
 
@@ -68,35 +70,31 @@ def _of_columns(told: Explanation) -> list[Cause]:
 
 
 def _signature(column: ColumnDifference, samples: Sequence[Sample]) -> Cause | None:
-    if not samples:
-        return None
     if column.null_on_one_side == column.mismatches + column.within_tolerance:
-        return Cause(name=CauseName.NULL, evidence=_to_null(samples))
-    if column.null_on_one_side:
+        return Cause(name=CauseName.NULL, evidence=_to_null(column))
+    if column.null_on_one_side or not samples:
         return None
     pairs = [(sample.left or "", sample.right or "") for sample in samples]
-    found = ((name, rule(column, pairs)) for name, rule in _RULES.items())
+    whole = all(len(text) < SAMPLE_CHARACTERS - 1 for pair in pairs for text in pair)
+    rules = _RULES if whole else _OF_COUNTS
+    found = ((name, rule(column, pairs)) for name, rule in rules.items())
     return next((Cause(name=name, evidence=phrase) for name, phrase in found if phrase), None)
 
 
-def _to_null(samples: Sequence[Sample]) -> str:
-    if all(sample.right is None for sample in samples):
+def _to_null(column: ColumnDifference) -> str:
+    if column.null_on_right == column.null_on_one_side:
         return "value to NULL"
-    return "NULL to value" if all(sample.left is None for sample in samples) else "NULL on one side"
+    return "NULL on one side" if column.null_on_right else "NULL to value"
 
 
-def _last_bits(column: ColumnDifference, pairs: Sequence[Pair]) -> str | None:
-    fractions = all("." in text or "e" in text for pair in pairs for text in pair)
-    noise = column.max_rel is not None and 0 < column.max_rel < _LAST_BITS
-    return f"last-bit float noise, at most {column.max_rel:.1e} relative" if noise and fractions else None
+def _last_bits(column: ColumnDifference, pairs: Sequence[Pair]) -> str | None:  # noqa: ARG001  # one shape for all rules
+    noise = column.type == "FLOAT64" and column.max_rel is not None and 0 < column.max_rel < _LAST_BITS
+    return f"last-bit float noise, at most {column.max_rel:.1e} relative" if noise else None
 
 
-def _shift(column: ColumnDifference, pairs: Sequence[Pair]) -> str | None:
-    constant = _constant(column)
-    if column.unit is None or constant is None:
-        return None
-    sign = _sign(pairs)
-    if not sign:
+def _shift(column: ColumnDifference, pairs: Sequence[Pair]) -> str | None:  # noqa: ARG001
+    constant, sign = _constant(column), _sign(column)
+    if column.unit is None or constant is None or not sign:
         return None
     if column.unit == "days":
         return f"shift by {sign}{constant:.0f} days"
@@ -105,50 +103,50 @@ def _shift(column: ColumnDifference, pairs: Sequence[Pair]) -> str | None:
     return f"shift by {sign}{constant / 1e6} s"
 
 
-def _sign(pairs: Sequence[Pair]) -> str:
-    """Texts of times sort as the times do."""
-    if all(left < right for left, right in pairs):
+def _sign(column: ColumnDifference) -> str:
+    """The way that every value went; empty if they went both ways."""
+    if column.greater_on_right == column.mismatches + column.within_tolerance:
         return "+"
-    return "-" if all(left > right for left, right in pairs) else ""
+    return "-" if column.greater_on_right == 0 else ""
 
 
 def _rounded(column: ColumnDifference, pairs: Sequence[Pair]) -> str | None:
     numbers = _numbers(pairs) if column.unit is None else None
-    if not numbers:
+    if not numbers or column.max_abs is None:
         return None
     for side, order in (("right", 1), ("left", -1)):
         ends = [pair[::order] for pair in numbers]
         for places in _DECIMALS:
-            if all(math.isclose(round(full, places), short, rel_tol=1e-15) for full, short in ends):
+            within = column.max_abs <= 0.5 * 10.0**-places * (1 + 1e-9)
+            if within and all(math.isclose(round(full, places), short, rel_tol=1e-15) for full, short in ends):
                 return f"rounded to {places} decimals on the {side}, in every sample"
     return None
 
 
-def _offset(column: ColumnDifference, pairs: Sequence[Pair]) -> str | None:
-    numbers = _numbers(pairs) if column.unit is None else None
-    constant = _constant(column)
-    if not numbers or constant is None:
+def _offset(column: ColumnDifference, pairs: Sequence[Pair]) -> str | None:  # noqa: ARG001
+    constant, sign = _constant(column), _sign(column)
+    if column.unit is not None or constant is None or not sign:
         return None
-    if all(left < right for left, right in numbers):
-        return f"constant offset of +{constant:g}"
-    return f"constant offset of -{constant:g}" if all(left > right for left, right in numbers) else None
+    return f"constant offset of {sign}{constant:g}"
 
 
 def _factor(column: ColumnDifference, pairs: Sequence[Pair]) -> str | None:
+    """The same factor in every sample, and no value that is relatively farther away than it takes them."""
     numbers = _numbers(pairs) if column.unit is None else None
-    if not numbers or len(set(numbers)) < 2 or any(0 in pair for pair in numbers):
+    if not numbers or len(set(numbers)) < _SEVERAL or any(0 in pair for pair in numbers) or column.max_rel is None:
         return None
     first, *others = (right / left for left, right in numbers)
+    gap = abs(first - 1) / max(1.0, abs(first))
     same = all(math.isclose(first, other, rel_tol=1e-9) for other in others)
-    return f"constant factor of {first:g}, in every sample" if same else None
+    return f"constant factor of {first:g}, in every sample" if same and column.max_rel <= gap * (1 + 1e-9) else None
 
 
-def _case(column: ColumnDifference, pairs: Sequence[Pair]) -> str | None:  # noqa: ARG001  # one shape for all rules
-    return "differs in case only, in every sample" if _same(pairs, str.casefold) else None
+def _case(column: ColumnDifference, pairs: Sequence[Pair]) -> str | None:  # noqa: ARG001
+    return "differs in case only, in every sample" if _same(pairs, str.lower) else None
 
 
 def _space(column: ColumnDifference, pairs: Sequence[Pair]) -> str | None:  # noqa: ARG001
-    return "differs in spaces only, in every sample" if _same(pairs, lambda text: "".join(text.split())) else None
+    return "differs in spaces only, in every sample" if _same(pairs, lambda text: " ".join(text.split())) else None
 
 
 def _form(column: ColumnDifference, pairs: Sequence[Pair]) -> str | None:  # noqa: ARG001
@@ -160,10 +158,14 @@ def _order(column: ColumnDifference, pairs: Sequence[Pair]) -> str | None:  # no
     return "the same elements in another order, in every sample" if _same(pairs, _sorted_elements) else None
 
 
-_RULES: Mapping[CauseName, Callable[[ColumnDifference, Sequence[Pair]], str | None]] = {
+_Rule = Callable[[ColumnDifference, Sequence[Pair]], str | None]
+_OF_COUNTS: Mapping[CauseName, _Rule] = {
     CauseName.FLOAT_NOISE: _last_bits,
     CauseName.SHIFT: _shift,
     CauseName.OFFSET: _offset,
+}
+_RULES: Mapping[CauseName, _Rule] = {
+    **_OF_COUNTS,
     CauseName.ROUNDING: _rounded,
     CauseName.FACTOR: _factor,
     CauseName.ORDER: _order,

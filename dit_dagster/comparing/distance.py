@@ -13,7 +13,7 @@ from decimal import ROUND_FLOOR, Decimal
 from sqlglot import exp
 
 from dit_dagster.comparing.rows import Ends, Engine
-from dit_dagster.comparing.schema import Column
+from dit_dagster.comparing.schema import NUMBERS, Column
 from dit_dagster.comparing.sql import (
     Node,
     all_of,
@@ -109,6 +109,25 @@ def distance(columns: Mapping[int, Column], place: Node, ends: Ends, spelling: E
     for value, places in kinds.values():
         case = case.when(exp.In(this=place.copy(), expressions=[number(i) for i in places]), value)
     return case if kinds else cast(exp.Null(), "FLOAT64")
+
+
+def rises(columns: Mapping[int, Column], place: Node, ends: Ends, spelling: Engine) -> Node:
+    """Whether the value on the right is the greater one; NULL where values have no order, or one is NULL."""
+    kinds: dict[str, list[int]] = {}
+    for i, each in columns.items():
+        if each.type in NUMBERS | UNITS.keys() and not each.is_list:
+            kinds.setdefault(_ordered_as(each.type, spelling), []).append(i)
+    case = exp.Case()
+    for kind, places in kinds.items():
+        left, right = (safe_cast(end.copy(), kind) for end in ends)
+        there = exp.In(this=place.copy(), expressions=[number(i) for i in places])
+        case = case.when(there, exp.LT(this=left, expression=right))
+    return case if kinds else cast(exp.Null(), "BOOL")
+
+
+def _ordered_as(kind: str, spelling: Engine) -> str:
+    """What a canonical text is read as to be put in order; a TIMESTAMP's is its microseconds."""
+    return kind if kind in ("FLOAT64", "DATE", "TIME", "DATETIME") else _decimal(kind, spelling)
 
 
 def magnitude(ends: Ends) -> Node:

@@ -40,6 +40,7 @@ from dit_dagster.comparing.predicates import predicate
 from dit_dagster.comparing.residue import Question, residue_statement
 from dit_dagster.comparing.rows import Engine, engine
 from dit_dagster.comparing.schema import NUMBERS, Column, Layout, differences, layout
+from dit_dagster.comparing.spanning import spanning_rows
 from dit_dagster.errors import NotFound, Uncomparable, WarehouseError
 from dit_dagster.model.identity import TableName
 from dit_dagster.model.policy import ComparisonPolicy
@@ -252,9 +253,11 @@ def _explained(
     evidence = replace(evidence, method="residue", cost=evidence.cost + cost_of(answer))
     findings = read(answer.rows, left.layout, at_boundaries=question.reaching is not None)
     doubled = [digest.duplicate_keys or 0 for digest in digests]
-    causes = causes_of(
-        findings.explanation, rows=(digests[0].rows, digests[1].rows), doubled_keys=doubled[1] - doubled[0]
-    )
+    reaching = None
+    if findings.explanation.at_boundary == 1.0 and digests[0].rows:
+        spanning, spent = spanning_rows(warehouse, left, question.boundaries)
+        reaching, evidence = spanning / digests[0].rows, replace(evidence, cost=evidence.cost + spent)
+    causes = causes_of(findings.explanation, doubled_keys=doubled[1] - doubled[0], reaching=reaching)
     findings = replace(findings, explanation=replace(findings.explanation, causes=causes))
     if _in_doubt(findings, left.layout):
         return Incomparable(evidence=evidence, reason=_several(findings, left.layout))

@@ -51,6 +51,7 @@ def read(rows: Iterable[Told], layout: Layout, *, at_boundaries: bool) -> Findin
         only_right=counts.get("only_right", 0),
         changed=counts.get("changed", 0),
         multiplicity=counts.get("multiplicity", 0),
+        multiplicity_left=int(totals["multiplicity"]["p"]) if "multiplicity" in totals else 0,
         within_tolerance=counts.get("near", 0),
         columns=columns,
         samples=_samples(told, layout, columns),
@@ -144,21 +145,26 @@ def _histograms(rows: Iterable[Told]) -> Mapping[int, Histogram]:
 
 def _columns(rows: Iterable[Told], histograms: Mapping[int, Histogram], layout: Layout) -> tuple[ColumnDifference, ...]:
     """Columns by number of differences, most first."""
-    found = [
-        ColumnDifference(
-            name=layout.leaves[row["i"] - 1].name,
-            mismatches=int(row["n"]),
-            within_tolerance=int(row["m"]),
-            null_on_one_side=int(row["o"]),
-            max_abs=row["x"],
-            mean_abs=row["y"],
-            max_rel=row["z"] if layout.leaves[row["i"] - 1].type in NUMBERS else None,
-            unit=UNITS.get(layout.leaves[row["i"] - 1].type),
-            histogram=histograms.get(int(row["i"]), ()),
-        )
-        for row in rows
-    ]
+    found = [_column(row, layout.leaves[row["i"] - 1], histograms.get(int(row["i"]), ())) for row in rows]
     return tuple(sorted(found, key=lambda column: (-column.mismatches, -column.within_tolerance, column.name)))
+
+
+def _column(row: Told, of: Column, histogram: Histogram) -> ColumnDifference:
+    has_order = of.type in NUMBERS | UNITS.keys() and not of.is_list
+    return ColumnDifference(
+        name=of.name,
+        type=f"ARRAY<{of.type}>" if of.is_list else of.type,
+        mismatches=int(row["n"]),
+        within_tolerance=int(row["m"]),
+        null_on_one_side=int(row["o"]),
+        null_on_right=int(row["q"]),
+        greater_on_right=int(row["p"]) if has_order else None,
+        max_abs=row["x"],
+        mean_abs=row["y"],
+        max_rel=row["z"] if of.type in NUMBERS else None,
+        unit=UNITS.get(of.type),
+        histogram=histogram,
+    )
 
 
 def _samples(

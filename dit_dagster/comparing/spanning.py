@@ -7,7 +7,7 @@ from datetime import date
 
 from sqlglot import exp
 
-from dit_dagster.comparing.counting import Input, day_of, rows_of
+from dit_dagster.comparing.counting import Input, cost_of, day_of, rows_of
 from dit_dagster.comparing.predicates import predicate
 from dit_dagster.comparing.residue import spans
 from dit_dagster.comparing.schema import Column, layout
@@ -15,6 +15,7 @@ from dit_dagster.comparing.sql import call, cast, column, count, named, number, 
 from dit_dagster.errors import NotFound
 from dit_dagster.model.identity import TableName
 from dit_dagster.model.policy import ComparisonPolicy, Exact
+from dit_dagster.model.verdict import Cost
 from dit_dagster.ports import Statement, Warehouse
 
 _FIRST, _LAST = (Column(name=name, type="DATE", policy=Exact()) for name in ("first", "last"))
@@ -32,9 +33,15 @@ def count_spanning(
     if not boundaries:
         return 0
     where = predicate(policy.where, columns=columns.names, what="where") if policy.where else None
-    reaching = _reaching(Input(table=table, layout=columns, where=where), columns.span)
-    answer = warehouse.query(Statement(sql=render(reaching), parameters={"boundaries": sorted(boundaries)}))
-    return int(answer.rows[0]["n"])
+    return spanning_rows(warehouse, Input(table=table, layout=columns, where=where), boundaries)[0]
+
+
+def spanning_rows(warehouse: Warehouse, of: Input, boundaries: Sequence[date]) -> tuple[int, Cost]:
+    """The rows of a table with a span that reach over a boundary."""
+    assert of.layout.span is not None  # noqa: S101  # the caller asks of tables with one
+    statement = Statement(sql=render(_reaching(of, of.layout.span)), parameters={"boundaries": sorted(boundaries)})
+    answer = warehouse.query(statement)
+    return int(answer.rows[0]["n"]), cost_of(answer)
 
 
 def _reaching(of: Input, span: tuple[Column, Column]) -> exp.Select:

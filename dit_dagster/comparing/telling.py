@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from dit_dagster.comparing.distance import distance, magnitude, near
+from dit_dagster.comparing.distance import distance, magnitude, near, rises
 from dit_dagster.comparing.rows import Ends, Engine, unmarked
 from dit_dagster.comparing.schema import Layout
 from dit_dagster.comparing.sql import (
@@ -42,6 +42,8 @@ SHAPE = {
     "n": "INT64",
     "m": "INT64",
     "o": "INT64",
+    "p": "INT64",
+    "q": "INT64",
     "x": "FLOAT64",
     "y": "FLOAT64",
     "z": "FLOAT64",
@@ -67,7 +69,7 @@ def _tell(told: str, **fields: Node) -> exp.Select:
 
 
 def _totals(*, announced: bool, reaching: bool) -> exp.Select:
-    """Per kind: how many, how many at a slice boundary, how many that were announced, and of how many keys in doubt."""
+    """Per kind: how many, at a slice boundary, announced, that the left has, and of how many keys in doubt."""
     fields = {
         **{name: cast(exp.Null(), kind) for name, kind in SHAPE.items() if name != "told"},
         "s": column("kind"),
@@ -75,6 +77,7 @@ def _totals(*, announced: bool, reaching: bool) -> exp.Select:
         "m": call("COUNTIF", column("touches")) if reaching else number(0),
         "o": call("COUNTIF", column("expected")) if announced else number(0),
         "i": call("COUNTIF", exp.and_(column("ambiguous"), exp.EQ(this=column("nth"), expression=number(1)))),
+        "p": call("COUNTIF", exp.not_(is_null(column("lv")))),
         "x": cast(call("COUNTIF", column("ambiguous")), "FLOAT64"),
     }
     return _tell("total", **fields).from_(step("pairs", "p")).group_by(column("kind"))
@@ -160,6 +163,7 @@ def cells(layout: Layout, spelling: Engine) -> exp.Select:
         "*",
         named(distance(measured, column("i"), ends, spelling), "delta"),
         named(magnitude(ends), "size"),
+        named(rises(measured, column("i"), ends, spelling), "rises"),
         named(_near(layout, ends, spelling), "near"),
     ).from_(differing.subquery("d"))
 
@@ -173,13 +177,15 @@ def _near(layout: Layout, ends: Ends, spelling: Engine) -> Node:
 
 
 def _columns() -> exp.Select:
-    """Per column: differences beyond the tolerance, within it, against NULL; the largest, mean and relative gap."""
+    """Per column: differences beyond the tolerance, within it, against NULL, upwards, to NULL; the gaps' sizes."""
     null = exp.or_(*(exp.EQ(this=column(side), expression=text("")) for side in ("a", "b")))
     fields = {
         "i": column("i"),
         "n": call("COUNTIF", exp.not_(column("near"))),
         "m": call("COUNTIF", column("near")),
         "o": call("COUNTIF", null),
+        "p": call("COUNTIF", column("rises")),
+        "q": call("COUNTIF", exp.EQ(this=column("b"), expression=text(""))),
         "x": call("MAX", column("delta")),
         "y": call("AVG", column("delta")),
         "z": call("MAX", call("SAFE_DIVIDE", column("delta"), column("size"))),

@@ -96,13 +96,17 @@ class ColumnDifference:
 
     `mismatches` are beyond the column's tolerance, `within_tolerance` are not. Deltas are in the column's own unit
     (microseconds for times); None where the column has no distance. `histogram` counts the distances by power of ten:
-    (e, n) says that n values, within the tolerance or beyond, lie from 10^e up to 10^(e+1) apart.
+    (e, n) says that n values, within the tolerance or beyond, lie from 10^e up to 10^(e+1) apart. `greater_on_right`
+    counts the values that are, None where they have no order; `null_on_right` those that are NULL there alone.
     """
 
     name: str
     mismatches: int
+    type: str = ""
     within_tolerance: int = 0
     null_on_one_side: int = 0
+    null_on_right: int = 0
+    greater_on_right: int | None = None
     max_abs: float | None = None
     mean_abs: float | None = None
     max_rel: float | None = None
@@ -183,15 +187,16 @@ class Parting:
 class Explanation:
     """Why two tables differ. Counts are rows; `changed` are pairs; `multiplicity` is rows in surplus of equal ones.
 
-    `within_tolerance` are pairs that differ, but nowhere beyond a tolerance; they are no part of `changed`.
-    `parting` is
-    None where no modes are compared, or where `parting_untold` says why it cannot be told.
+    Of `multiplicity`, `multiplicity_left` rows are the left's. `within_tolerance` are pairs that differ, but nowhere
+    beyond a tolerance; they are no part of `changed`. `parting` is None where no modes are compared, or where
+    `parting_untold` says why it cannot be told.
     """
 
     only_left: int
     only_right: int
     changed: int
     multiplicity: int
+    multiplicity_left: int = 0
     within_tolerance: int = 0
     columns: tuple[ColumnDifference, ...] = ()
     samples: tuple[Sample, ...] = ()

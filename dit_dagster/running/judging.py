@@ -16,11 +16,12 @@ from dit_dagster.comparing import (
     DIGEST_VERSION,
     Digest,
     compare_tables,
+    count_stale,
     digest,
     final_states,
     spanning_rows,
 )
-from dit_dagster.errors import DitError, StateInvalid, Uncomparable, WarehouseError
+from dit_dagster.errors import BadDeclaration, DitError, NotFound, StateInvalid, Uncomparable, WarehouseError
 from dit_dagster.model.identity import Fingerprint, TableName, content_hash
 from dit_dagster.model.outcome import (
     Blocked,
@@ -215,6 +216,7 @@ class Judge:
     ) -> Explanation:
         """With what only the plan knows: where the modes part, and whether what a step reads differs already."""
         ends = (left.leaf, right.leaf)
+        explanation = self._with_stale(explanation, pair, ends, digests)
         if explanation.unexplained:
             upstream = self._upstream(pair, ends, digests)
             explanation = replace(explanation, causes=upstream or explanation.causes)
@@ -228,6 +230,25 @@ class Judge:
             return replace(explanation, parting=first_parting(self.plan, left, right, final, tables, records))
         except (StateInvalid, WarehouseError, Uncomparable) as reason:
             return replace(explanation, parting_untold=str(reason))
+
+    def _with_stale(
+        self, explanation: Explanation, pair: Pair, ends: tuple[Fingerprint, Fingerprint], digests: _Digests
+    ) -> Explanation:
+        """Of a versioned output whose every changed row is one that the left has left behind, the cause says so."""
+        output, record = self.plan.request.pipeline.outputs[pair.output], digests.record(ends[0])
+        versions = record.table(pair.output) if record is not None else None
+        if output.versioned is None or not output.policy.keys or versions is None or not explanation.changed:
+            return explanation
+        views = [digests.table(end, pair.output) for end in ends]
+        try:
+            found = count_stale(self.workplace.warehouse, views[0], views[1], versions, output.policy)
+        except (BadDeclaration, NotFound, Uncomparable, WarehouseError):
+            return explanation  # the verdict stands without this cause
+        if not found.stale == found.changed == explanation.changed:
+            return explanation
+        evidence = f"all {found.stale:,} changed rows are on the right as an earlier version has them on the left"
+        known = () if explanation.unexplained else explanation.causes
+        return replace(explanation, causes=(Cause(name=CauseName.STALE, evidence=evidence), *known))
 
     def _upstream(self, pair: Pair, ends: tuple[Fingerprint, Fingerprint], digests: _Digests) -> tuple[Cause, ...]:
         """The outputs declared before this one that differ between the same states: look there first."""
@@ -347,7 +368,7 @@ class Judge:
         )
 
 
-_JUDGING_VERSION = 5
+_JUDGING_VERSION = 6
 """Raised whenever this module would judge the same states differently."""
 
 

@@ -1313,6 +1313,18 @@ WITH `cells` AS (
       ABS(SAFE_CAST(SUBSTR(`b`, 2) AS FLOAT64))
     ) AS `size`,
     CASE
+      WHEN `i` IN (8, 17)
+      THEN SAFE_CAST(SUBSTR(`a`, 2) AS FLOAT64) < SAFE_CAST(SUBSTR(`b`, 2) AS FLOAT64)
+      WHEN `i` IN (11, 19, 22)
+      THEN SAFE_CAST(SUBSTR(`a`, 2) AS NUMERIC) < SAFE_CAST(SUBSTR(`b`, 2) AS NUMERIC)
+      WHEN `i` IN (12)
+      THEN SAFE_CAST(SUBSTR(`a`, 2) AS BIGNUMERIC) < SAFE_CAST(SUBSTR(`b`, 2) AS BIGNUMERIC)
+      WHEN `i` IN (15)
+      THEN SAFE_CAST(SUBSTR(`a`, 2) AS DATE) < SAFE_CAST(SUBSTR(`b`, 2) AS DATE)
+      WHEN `i` IN (16)
+      THEN SAFE_CAST(SUBSTR(`a`, 2) AS DATETIME) < SAFE_CAST(SUBSTR(`b`, 2) AS DATETIME)
+    END AS `rises`,
+    CASE
       WHEN `i` = 3
       THEN COALESCE(
         ARRAY_LENGTH(JSON_VALUE_ARRAY(SUBSTR(`a`, 2), '$')) = ARRAY_LENGTH(JSON_VALUE_ARRAY(SUBSTR(`b`, 2), '$'))
@@ -1448,6 +1460,8 @@ SELECT
   COUNT(*) AS `n`,
   COUNTIF(`touches`) AS `m`,
   COUNTIF(`expected`) AS `o`,
+  COUNTIF(NOT `lv` IS NULL) AS `p`,
+  CAST(NULL AS INT64) AS `q`,
   CAST(COUNTIF(`ambiguous`) AS FLOAT64) AS `x`,
   CAST(NULL AS FLOAT64) AS `y`,
   CAST(NULL AS FLOAT64) AS `z`
@@ -1488,6 +1502,8 @@ SELECT
   NULL AS `n`,
   NULL AS `m`,
   NULL AS `o`,
+  NULL AS `p`,
+  NULL AS `q`,
   NULL AS `x`,
   NULL AS `y`,
   NULL AS `z`
@@ -1511,6 +1527,8 @@ SELECT
   `n` AS `n`,
   NULL AS `m`,
   NULL AS `o`,
+  NULL AS `p`,
+  NULL AS `q`,
   NULL AS `x`,
   NULL AS `y`,
   NULL AS `z`
@@ -1537,6 +1555,8 @@ SELECT
   `n` AS `n`,
   NULL AS `m`,
   NULL AS `o`,
+  NULL AS `p`,
+  NULL AS `q`,
   NULL AS `x`,
   NULL AS `y`,
   NULL AS `z`
@@ -1564,6 +1584,8 @@ SELECT
   COUNTIF(NOT `near`) AS `n`,
   COUNTIF(`near`) AS `m`,
   COUNTIF(`a` = '' OR `b` = '') AS `o`,
+  COUNTIF(`rises`) AS `p`,
+  COUNTIF(`b` = '') AS `q`,
   MAX(`delta`) AS `x`,
   AVG(`delta`) AS `y`,
   MAX(SAFE_DIVIDE(`delta`, `size`)) AS `z`
@@ -1580,6 +1602,8 @@ SELECT
   COUNT(*) AS `n`,
   `e` AS `m`,
   NULL AS `o`,
+  NULL AS `p`,
+  NULL AS `q`,
   NULL AS `x`,
   NULL AS `y`,
   NULL AS `z`
@@ -1604,6 +1628,8 @@ SELECT
   `place` AS `n`,
   NULL AS `m`,
   NULL AS `o`,
+  NULL AS `p`,
+  NULL AS `q`,
   NULL AS `x`,
   NULL AS `y`,
   NULL AS `z`
