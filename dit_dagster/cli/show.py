@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+_LONG_WORD = 32
 COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow", "error": "magenta"}
 
 
@@ -94,8 +96,20 @@ def parting_lines(explanation: Mapping[str, Any]) -> Sequence[str]:
         return [f"where the modes part cannot be told: {untold}"] if untold else []
     where = f"phase {parting['index'] + 1} of {parting['mode']}, [{parting['start']}, {parting['end']})"
     lines = [f"the modes part after {where}: {parting['rows']:,} differing rows stand there already"]
-    lines += [f"  $ {command}" for command in parting["commands"]]
+    lines += [f"  $ {brief_command(command)}" for command in parting["commands"]]
     return lines + [f"  {row['kind']}: {row['row']}" for row in parting["samples"][:1]]
+
+
+def brief_command(command: str) -> str:
+    """A command to recognise: the program without its path, long names by their ends, none of our own labels.
+
+    The whole of it is in the report and in the step's log.
+    """
+    program, *arguments = command.split(" ")
+    ours = {place for place, word in enumerate(arguments) if word.startswith("dit_") and "=" in word}
+    kept = [word for place, word in enumerate(arguments) if place not in ours and place + 1 not in ours]
+    words = (word if len(word) <= _LONG_WORD else f"…{word[-_LONG_WORD:]}" for word in kept)
+    return " ".join([Path(program).name, *words])
 
 
 def show_prospect(prospect: Mapping[str, Any], *, decisions: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from dit_dagster.cli.show import brief_command
 from dit_dagster.evidence.html import run_page
 from dit_dagster_tests.cli.conftest import Dit, Said
 from dit_dagster_tests.evidence.test_schema import of_report, wrong
@@ -87,3 +88,16 @@ def test_a_disk_that_takes_no_page_takes_no_verdict_away(dit: Dit, bench: Bench)
             aside.rename(kept)
 
     assert (ended.code, "the report could not be written" in ended.err, "PASS" in ended.out) == (0, True, True)
+
+
+@pytest.mark.parametrize(
+    ("command", "brief"),
+    [
+        ("/a/b/bin/flight-gaps daily --start 2013-03-08", "flight-gaps daily --start 2013-03-08"),
+        ("bin/x --to p.d.a_very_long_name_of_an_experiment__table", "x --to …ong_name_of_an_experiment__table"),
+        ("bin/x --labels dit_run=1 --labels dit_experiment=2 --labels team=3 -v", "x --labels team=3 -v"),
+    ],
+)
+def test_a_command_is_shown_to_be_recognised(command: str, brief: str) -> None:
+    """Without its path, the beginnings of long names, and the labels that every job gets."""
+    assert brief_command(command) == brief
