@@ -31,8 +31,10 @@ class Bench:
             )
         return name
 
-    def verdict(self, left: TableName, right: TableName, policy: ComparisonPolicy | None = None) -> Verdict:
-        return compare_tables(self.warehouse, left, right, policy or ComparisonPolicy())
+    def verdict(
+        self, left: TableName, right: TableName, policy: ComparisonPolicy | None = None, *, exact: bool = False
+    ) -> Verdict:
+        return compare_tables(self.warehouse, left, right, policy or ComparisonPolicy(), exact=exact)
 
     def answer(self, left: TableName, right: TableName, policy: ComparisonPolicy | None = None) -> str:
         return verdict_name(self.verdict(left, right, policy))
