@@ -6,6 +6,8 @@
 # make bench   times, as ratios within one run
 # make bench-compare  comparisons beside those of datacompy, SQLMesh and reladiff: long
 # make history every commit of the sample through every mode: some minutes
+# make crash   a run is killed 200 times, at random moments: an hour
+# make race    eight processes start one experiment at once
 # make fuzz    10,000 pairs of tables against an oracle: long
 # make clean   stop the local cloud and remove what runs left behind
 
@@ -16,8 +18,9 @@ BIN := .venv/bin
 WORKERS ?= 2
 COVERAGE_FLOOR := 80
 PAIRS ?= 10000
+KILLS ?= 200
 
-.PHONY: setup demo test check lint types docs ui bench bench-compare history fuzz clean lock
+.PHONY: setup demo test check lint types docs ui bench bench-compare history fuzz crash race clean lock
 
 setup: .venv/complete
 
@@ -62,6 +65,12 @@ bench-compare: setup
 
 history: setup
 	$(BIN)/dit demo --all
+
+crash: setup
+	DIT_KILLS=$(KILLS) $(BIN)/pytest -q dit_dagster_tests/campaigns/test_crash.py
+
+race: setup
+	DIT_RACERS=8 $(BIN)/pytest -q dit_dagster_tests/campaigns/test_race.py
 
 fuzz: setup
 	DIT_FUZZ_PAIRS=$(PAIRS) $(BIN)/pytest -q -n $(WORKERS) dit_dagster_tests/comparing/test_against_oracle.py

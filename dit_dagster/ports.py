@@ -5,6 +5,7 @@ Each port states its obligations; one contract suite runs against every adapter.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -200,13 +201,17 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """The right to compute one fingerprint. `epoch` counts the commits before it: a commit uses it up."""
+    """The right to compute one fingerprint. `epoch` counts the commits before it: a commit uses it up.
+
+    `since` is this machine's clock when the claim was made.
+    """
 
     fingerprint: str
     run_id: str
     pipeline: str
     generation: int
     epoch: int
+    since: float = field(default_factory=time.time, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,9 @@ class Settings(BaseSettings):
     experiment_id: str | None = None
     jobs: int | None = Field(default=None, description="phases at a time; default: one per core, at least 2")
     max_bytes: int | None = Field(default=None, description="no single query may bill more")
+    patience: float = Field(
+        default=60.0, ge=2.0, description="seconds of silence after which a run is taken for dead; the same for all"
+    )
 
     @classmethod
     def read(cls) -> Settings:

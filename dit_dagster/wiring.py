@@ -120,7 +120,7 @@ def workplace(pipeline: Pipeline, settings: Settings, around: Surroundings | Non
         _load_sample(pipeline, warehouse)
     return Workplace(
         warehouse=warehouse,
-        registry=WarehouseRegistry(warehouse, settings.registry(warehouse.project)),
+        registry=_registry(warehouse, settings),
         code=code,
         environments=UvEnvironments(settings.directory, whole_environment()),
         runner=ProcessRunner(),
@@ -141,8 +141,11 @@ def _load_sample(pipeline: Pipeline, warehouse: BigQueryWarehouse) -> None:
 
 def registry(settings: Settings, around: Surroundings | None = None) -> WarehouseRegistry:
     """The registry alone, for those that only look."""
-    warehouse = (around or surroundings(settings)).warehouse
-    return WarehouseRegistry(warehouse, settings.registry(warehouse.project))
+    return _registry((around or surroundings(settings)).warehouse, settings)
+
+
+def _registry(warehouse: BigQueryWarehouse, settings: Settings) -> WarehouseRegistry:
+    return WarehouseRegistry(warehouse, settings.registry(warehouse.project), patience=settings.patience)
 
 
 def premises(settings: Settings, around: Surroundings | None = None) -> Premises:
@@ -150,7 +153,7 @@ def premises(settings: Settings, around: Surroundings | None = None) -> Premises
     warehouse = (around or surroundings(settings)).warehouse
     return Premises(
         warehouse=warehouse,
-        registry=WarehouseRegistry(warehouse, settings.registry(warehouse.project)),
+        registry=_registry(warehouse, settings),
         dataset=settings.dataset(warehouse.project),
         records=settings.registry(warehouse.project),
         home=MachineHome(settings.directory),

@@ -35,6 +35,7 @@ _COLUMNS = (
     Field(name="fingerprint", type="STRING"),
     Field(name="payload", type="STRING", mode="REQUIRED"),
 )
+_DAY_SECONDS = 86_400
 _MARK_DAYS = 1
 _MARK = (Field(name="run_id", type="STRING"),)
 
@@ -127,14 +128,23 @@ class WarehouseRegistry:
                 return False
             self.append([_of_claim("orphaned", claim)])
             return self.commit(replace(claim, epoch=claim.epoch + 1), record, also)
+        if self._outlived_marks(claim) and self._is_recorded(claim):
+            return False
         payload = {**record.payload, "epoch": claim.epoch, "generation": claim.generation}
         self.append([replace(record, payload=payload), *also])
         return True
 
+    def _outlived_marks(self, claim: Claim) -> bool:
+        """Whether the claim is so old that the mark of another's commit may have expired: its process slept."""
+        return abs(time.time() - claim.since) >= _MARK_DAYS * _DAY_SECONDS / 2
+
+    def _is_recorded(self, claim: Claim) -> bool:
+        records = self.of_fingerprints(["committed"], [claim.fingerprint])
+        return any(event.payload["epoch"] == claim.epoch for event in records)
+
     def _orphaned(self, mark: TableName, claim: Claim) -> bool:
         """A commit mark whose maker died before it could write the record; older than our patience, to be sure."""
-        records = self.of_fingerprints(["committed"], [claim.fingerprint])
-        if any(event.payload["epoch"] == claim.epoch for event in records):
+        if self._is_recorded(claim):
             return False
         facts = self._warehouse.facts([mark]).get(mark)
         return facts is not None and _age(facts.created) >= self.patience

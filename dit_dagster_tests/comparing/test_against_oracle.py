@@ -22,7 +22,7 @@ from dit_dagster.model.verdict import Different, Equivalent, Identical, Incompar
 from dit_dagster_tests.comparing.oracle import differing_paths, judge
 from dit_dagster_tests.comparing.pairs import FIRST, Batch, changed, load, make_batch
 
-PAIRS = int(os.environ.get("DIT_FUZZ_PAIRS", "100"))
+PAIRS = int(os.environ.get("DIT_FUZZ_PAIRS", "60"))
 SEED = int(os.environ.get("DIT_FUZZ_SEED", "0"))
 BATCH = 10 if PAIRS < 1000 else 50
 

@@ -316,6 +316,22 @@ def test_of_many_who_commit_at_once_one_wins(connect: MakeRegistry) -> None:
     assert (answers.count(True), committed(registries[0], fingerprint)) == (1, [winner.run_id])
 
 
+def test_a_process_that_slept_for_a_day_commits_nothing_twice(
+    connect: MakeRegistry, warehouse: BigQueryWarehouse, module_dataset: DatasetName
+) -> None:
+    """The mark of the commit that another made meanwhile has expired; what is recorded has not."""
+    registry, fingerprint = connect(SOON), new_name()
+    first = replace(taken(registry, fingerprint), since=time.time() - 86_400)
+    time.sleep(2 * SOON)
+    second = taken(registry, fingerprint, "run-second")
+    connect(60.0)
+    assert registry.commit(second, a_record(second))
+    warehouse.drop(module_dataset.table(f"dit_commit_{fingerprint}_{second.epoch}"))
+
+    assert registry.commit(first, a_record(first)) is False
+    assert committed(registry, fingerprint) == ["run-second"]
+
+
 def test_a_later_commit_is_a_later_epoch(connect: MakeRegistry) -> None:
     """A state that is computed again is recorded beside the first, with the next number."""
     registry, fingerprint = connect(), new_name()
