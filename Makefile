@@ -7,6 +7,7 @@
 # make bench-compare  comparisons beside those of datacompy, SQLMesh and reladiff: long
 # make history every commit of the sample through every mode: some minutes
 # make crash   a run is killed 200 times, at random moments: an hour
+# make faults  50 runs through a proxy that breaks connections and loses answers
 # make race    eight processes start one experiment at once
 # make fuzz    10,000 pairs of tables against an oracle: long
 # make clean   stop the local cloud and remove what runs left behind
@@ -20,7 +21,7 @@ COVERAGE_FLOOR := 80
 PAIRS ?= 10000
 KILLS ?= 200
 
-.PHONY: setup demo test check lint types docs ui bench bench-compare history fuzz crash race clean lock
+.PHONY: setup demo test check lint types docs ui bench bench-compare history fuzz crash faults race clean lock
 
 setup: .venv/complete
 
@@ -68,6 +69,9 @@ history: setup
 
 crash: setup
 	DIT_KILLS=$(KILLS) $(BIN)/pytest -q dit_dagster_tests/campaigns/test_crash.py
+
+faults: setup
+	DIT_FAULTY_RUNS=50 $(BIN)/pytest -q dit_dagster_tests/campaigns/test_faults.py
 
 race: setup
 	DIT_RACERS=8 $(BIN)/pytest -q dit_dagster_tests/campaigns/test_race.py

@@ -37,7 +37,6 @@ _COLUMNS = (
 )
 _DAY_SECONDS = 86_400
 _MARK_DAYS = 1
-_MARK = (Field(name="run_id", type="STRING"),)
 
 
 class WarehouseRegistry:
@@ -108,9 +107,7 @@ class WarehouseRegistry:
         if isinstance(held, Held):
             return held
         generation, epoch = held
-        try:
-            self._warehouse.create(self._mark("lease", fingerprint, generation), _MARK, days=_MARK_DAYS)
-        except AlreadyExists:
+        if not self._make(self._mark("lease", fingerprint, generation)):
             return self._unannounced(fingerprint, generation, run_id, pipeline)
         claim = Claim(fingerprint=fingerprint, run_id=run_id, pipeline=pipeline, generation=generation, epoch=epoch)
         self.append([_of_claim("claimed", claim, note)])
@@ -121,9 +118,7 @@ class WarehouseRegistry:
 
     def commit(self, claim: Claim, record: Event, also: Sequence[Event] = ()) -> bool:
         mark = self._mark("commit", claim.fingerprint, claim.epoch)
-        try:
-            self._warehouse.create(mark, _MARK, days=_MARK_DAYS)
-        except AlreadyExists:
+        if not self._make(mark):
             if not self._orphaned(mark, claim):
                 return False
             self.append([_of_claim("orphaned", claim)])
@@ -132,6 +127,17 @@ class WarehouseRegistry:
             return False
         payload = {**record.payload, "epoch": claim.epoch, "generation": claim.generation}
         self.append([replace(record, payload=payload), *also])
+        return True
+
+    def _make(self, mark: TableName) -> bool:
+        """Whether this call made the mark. Its only column bears a name that is ours alone, by which a mark is known
+        again whose making succeeded without an answer."""
+        own = Field(name=f"by_{uuid.uuid4().hex}", type="STRING")
+        try:
+            self._warehouse.create(mark, (own,), days=_MARK_DAYS)
+        except AlreadyExists:
+            facts = self._warehouse.facts([mark]).get(mark)
+            return facts is not None and facts.schema == (own,)
         return True
 
     def _outlived_marks(self, claim: Claim) -> bool:

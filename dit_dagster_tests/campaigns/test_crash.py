@@ -81,6 +81,8 @@ def _kill_and_repeat(campaign: Campaign, number: int, victim: str, chance: rando
     seen.under_way += first.poll() is None
     _kill(campaign, victim, first)
     first.communicate()
+    while _processes("job.py", campaign.bench.settings.dest_dataset) or _processes("visits", tag):
+        time.sleep(0.05)  # a step outlives its run that was killed, and ends by itself
     between = len(campaign.started)
 
     again = campaign.start(tag, f"{tag}.json")
@@ -105,18 +107,26 @@ def _kill(campaign: Campaign, victim: str, command: subprocess.Popen[str]) -> No
         case "command":
             command.kill()
         case "warehouse":
-            _kill_processes("local_gcp.launcher", str(campaign.folder / "local"))
+            _end(_processes("local_gcp.launcher", str(campaign.folder / "local")))
         case _:
-            _kill_processes("job.py", campaign.bench.settings.dest_dataset)
+            _end(_processes("job.py", campaign.bench.settings.dest_dataset))
 
 
-def _kill_processes(*words: str) -> None:
+def _end(processes: list[int]) -> None:
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+
+
+def _processes(*words: str) -> list[int]:
     """Those whose command line holds all of these."""
+    found = []
     for place in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
             line = (place / "cmdline").read_bytes().decode(errors="replace") if place.name.isdigit() else ""
             if line and all(word in line for word in words):
-                os.kill(int(place.name), signal.SIGKILL)
+                found.append(int(place.name))
+    return found
 
 
 def _gc(campaign: Campaign, *options: str) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from dit_dagster.adapters.bigquery import BigQueryWarehouse
+from dit_dagster.adapters.local_gcp import LocalCloud
 from dit_dagster.adapters.memory import MemoryRegistry
 from dit_dagster.adapters.registry import WarehouseRegistry
-from dit_dagster.model.identity import DatasetName
-from dit_dagster.ports import ON_BEHALF, Claim, Event, Held, Registry
+from dit_dagster.model.identity import DatasetName, TableName
+from dit_dagster.ports import ON_BEHALF, Claim, Event, Field, Held, Registry
 
 MakeRegistry = Callable[..., Registry]
 THREADS = 8
@@ -330,6 +331,27 @@ def test_a_process_that_slept_for_a_day_commits_nothing_twice(
 
     assert registry.commit(first, a_record(first)) is False
     assert committed(registry, fingerprint) == ["run-second"]
+
+
+class Repeating(BigQueryWarehouse):
+    """Makes every table twice, as a client does that asks again since the first answer was lost."""
+
+    def create(self, name: TableName, schema: Sequence[Field], *, days: int | None = None) -> None:
+        super().create(name, schema, days=days)
+        super().create(name, schema, days=days)
+
+
+def test_who_gets_no_answer_knows_its_own_claim_and_commit_again(
+    local_cloud: LocalCloud, module_dataset: DatasetName
+) -> None:
+    """The second request is refused, and what stands there is what the first one made."""
+    warehouse = Repeating.local(rest=local_cloud.rest, project=local_cloud.project)
+    registry, fingerprint = WarehouseRegistry(warehouse, module_dataset), new_name()
+
+    claim = taken(registry, fingerprint)
+
+    assert registry.commit(claim, a_record(claim))
+    assert isinstance(registry.claim(fingerprint, run_id="run-next", pipeline="trips"), Claim)
 
 
 def test_a_later_commit_is_a_later_epoch(connect: MakeRegistry) -> None:
