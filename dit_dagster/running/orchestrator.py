@@ -82,7 +82,7 @@ class Orchestrator:
         self._stop = stop
         self._watch = watch
         self._line = Line(limit=plan.request.jobs, depths=plan.depths())
-        self._told_waiting: set[Fingerprint] = set()
+        self._waiting_for: dict[Fingerprint, str] = {}
         self._inputs = Inputs(plan, workplace.warehouse, workplace.dataset)
         self._claims: set[Claim] = set()
         self._building = threading.Lock()
@@ -142,9 +142,9 @@ class Orchestrator:
         if not isinstance(ended, Held):
             outcomes[fingerprint] = ended
             return
-        if fingerprint not in self._told_waiting:
-            self._told_waiting.add(fingerprint)
+        if fingerprint not in self._waiting_for:
             self._tell("waiting", fingerprint, f"run {ended.run_id} is computing it; waiting")
+        self._waiting_for[fingerprint] = ended.run_id
         self._line.join(fingerprint, not_before=time.monotonic() + _WAIT_SECONDS)
 
     def _ready(self, fingerprint: Fingerprint, outcomes: Mapping[Fingerprint, PhaseOutcome]) -> bool:
@@ -174,10 +174,11 @@ class Orchestrator:
         if self._stop():
             return Cancelled()
         try:
-            claimed = self._claim(node)
+            failed = self._failed_elsewhere(node)
+            claimed = failed or self._claim(node)
             if isinstance(claimed, Claim):
                 return self._run(node, claimed, outcomes)
-            adopted = claimed if isinstance(claimed, Reused) else self._result_elsewhere(node)
+            adopted = self._result_elsewhere(node) if isinstance(claimed, Held) else claimed
         except Exception as error:  # noqa: BLE001  # one phase's trouble must not end its siblings
             what = _in_words(error)
             self._tell("failed", fingerprint, what)
@@ -185,7 +186,9 @@ class Orchestrator:
         if adopted is None:
             assert isinstance(claimed, Held)  # noqa: S101  # a claim was run, a reuse adopted
             return claimed
-        self._tell("reused" if isinstance(adopted, Reused) else "failed", fingerprint)
+        self._tell(
+            *(("reused", fingerprint) if isinstance(adopted, Reused) else ("failed", fingerprint, adopted.error))
+        )
         return adopted
 
     def _claim(self, node: Node) -> Claim | Held | Reused:
@@ -216,7 +219,18 @@ class Orchestrator:
         newer = [record for record in records if record is not None and record.epoch > known]
         return newer[-1] if newer else None
 
-    def _result_elsewhere(self, node: Node) -> PhaseOutcome | None:
+    def _failed_elsewhere(self, node: Node) -> Failed | None:
+        """The failure of the run that this one waited for: to repeat the phase would be to fail again."""
+        holder = self._waiting_for.get(node.fingerprint)
+        if holder is None:
+            return None
+        events = self._workplace.registry.of_fingerprints(["failed"], [node.fingerprint])
+        theirs = [event.payload for event in events if event.run_id == holder]
+        if not theirs:
+            return None
+        return Failed(error=f"failed in run {holder}: {theirs[-1]['error']}", log=None, seconds=0.0)
+
+    def _result_elsewhere(self, node: Node) -> Reused | None:
         """What the holder of the claim has come to in the meantime, if it has."""
         newer = self._committed_since_planned(node)
         return Reused(record=newer, adopted=True) if newer is not None else None

@@ -42,8 +42,10 @@ class Campaign:
         trace = self.folder / "trace"
         return trace.read_text().splitlines() if trace.exists() else []
 
-    def commit(self, script: str, tag: str) -> str:
-        return self.bench.commit(script, tag, program=_TRACED + PROGRAM)
+    def commit(self, script: str, tag: str, *, slow: bool = False) -> str:
+        """With `slow` a step takes so long that all who start at once meet."""
+        wait = "import time\ntime.sleep(10)\n" if slow else ""
+        return self.bench.commit(script, tag, program=_TRACED + wait + PROGRAM)
 
     def start(self, tag: str, report: str) -> subprocess.Popen[str]:
         """Run a commit; its report goes into a file of that name."""

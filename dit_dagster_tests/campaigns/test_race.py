@@ -31,3 +31,17 @@ def test_processes_that_race_share_every_phase(bench: Bench, tmp_path: Path) -> 
     assert sum(report["invocations"]["executed"] for report in reports) == planned
     committed = Counter(event.fingerprint for event in bench.events("committed"))
     assert (len(committed), set(committed.values())) == (planned, {1})
+
+
+def test_processes_that_wait_adopt_a_failure(bench: Bench, tmp_path: Path) -> None:
+    """A phase that failed in one run is not repeated by those that waited for it: they say whose failure it was."""
+    campaign = Campaign.new(bench, tmp_path)
+    campaign.commit("SELECT ERROR('no such luck')", "broken", slow=True)
+
+    running = [campaign.start("broken", f"{number}.json") for number in range(RACERS)]
+    said = [process.communicate()[0] for process in running]
+
+    assert [process.returncode for process in running] == [4] * RACERS, said
+    assert len(campaign.started) == len(set(campaign.started)) == 2, "the two phases that begin a mode, once each"
+    assert all("no such luck" in each for each in said)
+    assert sum("failed in run" in each for each in said) == RACERS - 1
