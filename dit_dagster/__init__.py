@@ -17,12 +17,13 @@ _HOMES = {
     "MultiModePipeline": "dit_dagster.defs.component",
     "assert_tables_equal": "dit_dagster.api",
     "compare": "dit_dagster.api",
+    "diff": "dit_dagster.api",
     "explain": "dit_dagster.api",
     "plan": "dit_dagster.api",
     "run": "dit_dagster.api",
 }
 
-__all__ = ["MultiModePipeline", "assert_tables_equal", "compare", "explain", "plan", "run"]
+__all__ = ["MultiModePipeline", "assert_tables_equal", "compare", "diff", "explain", "plan", "run"]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
@@ -17,11 +18,12 @@ from dit_dagster.model.experiment import Request
 from dit_dagster.model.identity import ExperimentId, RunId, TableName
 from dit_dagster.model.pipeline import Pipeline
 from dit_dagster.model.policy import ComparisonPolicy, refined
-from dit_dagster.model.verdict import Outcome, Verdict, foretold, judged
+from dit_dagster.model.verdict import Expectation, Outcome, Verdict, foretold, judged
 from dit_dagster.model.window import Window
 from dit_dagster.planning.modes import calendar, resolve
 from dit_dagster.planning.plan import Plan, make_plan
 from dit_dagster.ports import SourceControl
+from dit_dagster.running.crossing import Diff, cross
 from dit_dagster.running.orchestrator import Stop
 from dit_dagster.running.run import (
     Prospect,
@@ -86,6 +88,53 @@ def run_prepared(request: Request, place: Workplace, *, watch: Watch = silence, 
     report = run_request(request, place, run_id, stop=stop, watch=watch)
     close_run(request.pipeline.name, run_id, place, report_json(report))
     return report
+
+
+def diff(
+    pipeline: str,
+    bindings: Mapping[str, str],
+    *,
+    fail_on_diff: bool = False,
+    settings: Settings | None = None,
+    **options: Any,
+) -> Diff:
+    """Run several commits, named by `bindings`, and judge the first against each of the others, mode by mode.
+
+    Other options are those of `Asked`. UsageError before any side effect.
+    """
+    if len(bindings) < 2:  # there is nothing to compare one with
+        raise UsageError("a diff needs two bindings or more")
+    settings = settings or Settings.read()
+    declared = find_pipeline(pipeline, settings)
+    asked = {name: Asked(pipeline=pipeline, commit=ref, **options) for name, ref in bindings.items()}
+    for each in asked.values():
+        refuse_early(each, declared, source_control(declared, settings))
+    return diff_prepared(asked, declared, workplace(declared, settings), settings, fail_on_diff=fail_on_diff)
+
+
+def diff_prepared(
+    asked: Mapping[str, Asked],
+    declared: Pipeline,
+    place: Workplace,
+    settings: Settings,
+    *,
+    fail_on_diff: bool = False,
+    stop: Stop | None = None,
+    watch: Callable[[str], Watch] = lambda _: silence,
+) -> Diff:
+    """One experiment: every binding is run, one after another, whatever became of the others; then they are judged."""
+    started = time.monotonic()
+    experiment = next(iter(asked.values())).experiment_id or settings.experiment_id or f"diff_{secrets.token_hex(3)}"
+    reports = {}
+    for name, each in asked.items():
+        request = make_request(replace(each, experiment_id=experiment), declared, place, settings)
+        reports[name] = run_prepared(request, place, watch=watch(name), stop=stop)
+    return Diff(
+        reports=reports,
+        crossings=cross(reports, place),
+        expectation=Expectation.MUST_MATCH if fail_on_diff else Expectation.REPORT_ONLY,
+        seconds=time.monotonic() - started,
+    )
 
 
 def compare(

@@ -11,12 +11,21 @@ import dit_dagster
 
 def test_these_names_are_public() -> None:
     """Everything that the command does, and the component."""
-    assert dit_dagster.__all__ == ["MultiModePipeline", "assert_tables_equal", "compare", "explain", "plan", "run"]
+    assert dit_dagster.__all__ == [
+        "MultiModePipeline",
+        "assert_tables_equal",
+        "compare",
+        "diff",
+        "explain",
+        "plan",
+        "run",
+    ]
 
 
 @pytest.mark.parametrize(
     ("name", "parameters"),
     [
+        pytest.param("diff", ["pipeline", "bindings", "fail_on_diff", "settings", "options"], id="diff"),
         pytest.param("plan", ["pipeline", "settings", "options"], id="plan"),
         pytest.param("explain", ["pipeline", "settings", "options"], id="explain"),
         pytest.param("run", ["pipeline", "settings", "watch", "stop", "options"], id="run"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dit_dagster.cli import collection, compare, demo, doctor, local
+from dit_dagster.cli import collection, compare, demo, diff, doctor, local
 from dit_dagster.cli.files import check_writable
 from dit_dagster.errors import BadDeclaration, UnknownName
 from dit_dagster.model.verdict import EXIT_CODES
@@ -33,6 +33,7 @@ app.command("cache-cancel")(collection.cancel)
 app.command("pin")(collection.pin)
 app.command("unpin")(collection.unpin)
 app.command("compare")(compare.compare)
+app.command("diff")(diff.diff)
 
 _Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
 PipelineArgument = Annotated[str, typer.Argument(metavar="PIPELINE", help="a pipeline; 'dit list' shows them")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from dit_dagster.evidence.html.words import distance
 from dit_dagster.model.verdict import Expectation, Verdict
 from dit_dagster.model.verdict_json import comparison_json, plain
 
@@ -51,10 +52,9 @@ def column_line(column: Mapping[str, Any]) -> str:
         parts.append(f"{column['within_tolerance']:,} within the tolerance")
     if column["null_on_one_side"]:
         parts.append(f"{column['null_on_one_side']:,} against NULL")
-    unit = f" {column['unit']}" if column["unit"] else ""
     for name, of in (("max", "max_abs"), ("mean", "mean_abs")):
         if column[of] is not None:
-            parts.append(f"{name} {column[of]:.6g}{unit}")
+            parts.append(f"{name} {distance(column[of], column['unit'])}")
     if column["max_rel"] is not None:
         parts.append(f"relative {column['max_rel']:.3g}")
     return ", ".join(parts)

@@ -97,7 +97,7 @@ class Judge:
         known = [address for address in addresses.values() if address is not None]
         events = self.workplace.registry.of_fingerprints(["verdict"], known)
         remembered = {event.fingerprint: event.payload for event in events if _whole(event.payload)}
-        digests = _Digests(self.plan, self.workplace, self.run_id, outcomes)
+        digests = Digests(self.plan, self.workplace, self.run_id, outcomes)
         changed = self._changed(pairs, outcomes)
         judged_pairs = [
             self._pair(
@@ -141,7 +141,7 @@ class Judge:
         address: str | None,
         remembered: Mapping[str | None, Mapping[str, Any]],
         outcomes: Outcomes,
-        digests: _Digests,
+        digests: Digests,
         changed: Mapping[str, str],
     ) -> Comparison:
         touched = [name for name in (pair.left, pair.right) if isinstance(pair, Pair) and name in changed]
@@ -170,7 +170,7 @@ class Judge:
             remembered=False,
         )
 
-    def _verdict(self, pair: Pair | NoPair, outcomes: Outcomes, digests: _Digests) -> Verdict:
+    def _verdict(self, pair: Pair | NoPair, outcomes: Outcomes, digests: Digests) -> Verdict:
         output = self.plan.request.pipeline.outputs[pair.output]
         evidence = Evidence(
             left=Side(label=pair.left, table=""), right=Side(label=pair.right, table=""), policy=output.policy
@@ -189,7 +189,7 @@ class Judge:
             return Error(evidence=evidence, reason=f"internal error: {type(error).__name__}: {error}; please report it")
 
     def _of_states(
-        self, pair: Pair, output: Output, left: PlannedMode, right: PlannedMode, digests: _Digests
+        self, pair: Pair, output: Output, left: PlannedMode, right: PlannedMode, digests: Digests
     ) -> Verdict:
         boundaries = slice_boundaries(self.plan, left, right)
         verdict = compare_tables(
@@ -212,7 +212,7 @@ class Judge:
         return self._warned(verdict, pair, output, right, boundaries, digests)
 
     def _told(
-        self, explanation: Explanation, pair: Pair, left: PlannedMode, right: PlannedMode, digests: _Digests
+        self, explanation: Explanation, pair: Pair, left: PlannedMode, right: PlannedMode, digests: Digests
     ) -> Explanation:
         """With what only the plan knows: where the modes part, and whether what a step reads differs already."""
         ends = (left.leaf, right.leaf)
@@ -232,7 +232,7 @@ class Judge:
             return replace(explanation, parting_untold=str(reason))
 
     def _with_stale(
-        self, explanation: Explanation, pair: Pair, ends: tuple[Fingerprint, Fingerprint], digests: _Digests
+        self, explanation: Explanation, pair: Pair, ends: tuple[Fingerprint, Fingerprint], digests: Digests
     ) -> Explanation:
         """Of a versioned output whose every changed row is one that the left has left behind, the cause says so."""
         output, record = self.plan.request.pipeline.outputs[pair.output], digests.record(ends[0])
@@ -250,7 +250,7 @@ class Judge:
         known = () if explanation.unexplained else explanation.causes
         return replace(explanation, causes=(Cause(name=CauseName.STALE, evidence=evidence), *known))
 
-    def _upstream(self, pair: Pair, ends: tuple[Fingerprint, Fingerprint], digests: _Digests) -> tuple[Cause, ...]:
+    def _upstream(self, pair: Pair, ends: tuple[Fingerprint, Fingerprint], digests: Digests) -> tuple[Cause, ...]:
         """The outputs declared before this one that differ between the same states: look there first."""
         outputs = list(self.plan.request.pipeline.outputs)
         earlier = outputs[: outputs.index(pair.output)]
@@ -259,7 +259,7 @@ class Judge:
         return (Cause(name=CauseName.UPSTREAM, evidence=evidence),) if differ else ()
 
     def _lessened(
-        self, verdict: Verdict, pair: Pair, output: Output, left: PlannedMode, right: PlannedMode, digests: _Digests
+        self, verdict: Verdict, pair: Pair, output: Output, left: PlannedMode, right: PlannedMode, digests: Digests
     ) -> Verdict:
         """What a pass becomes when days are missing, versions are not unique, or nothing was exercised."""
         if output.day is not None:
@@ -279,7 +279,7 @@ class Judge:
         return tuple(day for day in self.expected_days if day not in there)
 
     def _repeated_versions(
-        self, pair: Pair, output: Output, modes: tuple[PlannedMode, PlannedMode], digests: _Digests
+        self, pair: Pair, output: Output, modes: tuple[PlannedMode, PlannedMode], digests: Digests
     ) -> str | None:
         """For an SCD-2 table: which side holds one (key, version) twice, so that its last version is arbitrary."""
         if output.versioned is None:
@@ -295,7 +295,7 @@ class Judge:
                 )
         return None
 
-    def _unexercised(self, pair: Pair, mode: PlannedMode, other: PlannedMode, digests: _Digests) -> str | None:
+    def _unexercised(self, pair: Pair, mode: PlannedMode, other: PlannedMode, digests: Digests) -> str | None:
         """Why a pass of a mode with mutations proves nothing, or None if its mutations left their mark."""
         if not mode.mutated:
             return None
@@ -328,7 +328,7 @@ class Judge:
         output: Output,
         right: PlannedMode,
         boundaries: tuple[date, ...],
-        digests: _Digests,
+        digests: Digests,
     ) -> Verdict:
         """A warning if no row reaches over a slice boundary: then the modes could hardly have differed."""
         if output.span is None or not boundaries:
@@ -372,7 +372,7 @@ _JUDGING_VERSION = 6
 """Raised whenever this module would judge the same states differently."""
 
 
-class _Digests:
+class Digests:
     """The digests of a plan's states: as recorded, or else taken now and kept in `news` for the registry."""
 
     def __init__(self, plan: Plan, workplace: Workplace, run_id: str, outcomes: Outcomes) -> None:

@@ -89,6 +89,7 @@ def _kill_and_repeat(campaign: Campaign, number: int, victim: str, chance: rando
     said, _ = again.communicate()
 
     assert again.returncode == (0 if verdict == "IDENTICAL" else 1), said
+    assert (campaign.folder / f"{tag}.json").exists(), said
     report = campaign.report(f"{tag}.json")
     assert verdicts(report) == {"bfd": verdict, "bftruncate": verdict}, said
     counts, phases = report["invocations"], decisions(report)
