@@ -21,7 +21,7 @@ from dit_dagster.running.run import Report
 from dit_dagster_tests.campaigns.proxy import Faults, proxy
 from dit_dagster_tests.scenarios.bench import APPENDING, GOOD, Bench, decisions
 
-RUNS = int(os.environ.get("DIT_FAULTY_RUNS", "2"))
+RUNS = int(os.environ.get("DIT_FAULTY_RUNS", "1"))
 SEED = int(os.environ.get("DIT_FAULT_SEED", "1"))
 MODES = ("bf", "bfd", "bftruncate")
 SHARE = 0.08
