@@ -9,15 +9,18 @@ from typing import Any
 
 def main() -> None:
     """Run the command line. Errors that we raise on purpose become one line on stderr and an exit code."""
-    from dit_dagster.cli.startup import import_client_alone
+    try:
+        from dit_dagster.cli.startup import import_client_alone
 
-    import_client_alone()
-    from typer import Abort
-    from typer.exceptions import TyperException
+        import_client_alone()
+        from typer import Abort
+        from typer.exceptions import TyperException
 
-    from dit_dagster.cli.commands import app
-    from dit_dagster.errors import DitError, InfrastructureError, Interrupted, PipelineError, UsageError
-
+        from dit_dagster.cli.commands import app
+        from dit_dagster.errors import DitError, InfrastructureError, Interrupted, PipelineError, UsageError
+    except Exception as error:  # noqa: BLE001  # Python would exit with 1, which says that a verdict failed
+        traceback.print_exc()
+        sys.exit(_say(RuntimeError(f"broken installation: {error}; install it again ('make setup')"), 4))
     try:
         sys.exit(app(standalone_mode=False) or 0)
     except TyperException as error:

@@ -28,6 +28,7 @@ SHARE = 0.08
 VERDICTS = {GOOD: "IDENTICAL", APPENDING: "DIFFERENT"}
 
 
+@pytest.mark.timeout(120 + 240 * RUNS)
 def test_faults_delay_and_never_deceive(
     bench: Bench, local_cloud: LocalCloud, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -133,3 +136,14 @@ def test_a_machine_without_uv_or_git_is_told_so(dit: Dit, monkeypatch: pytest.Mo
     ended = dit("run", "visits")
 
     assert (ended.code, ended.err) == (2, "dit: git is not on PATH; install it ('dit doctor' tells how)\n")
+
+
+def test_a_broken_installation_is_no_verdict(tmp_path: Path) -> None:
+    """Python exits with 1 on an error, which says here that a verdict failed."""
+    (tmp_path / "typer.py").write_text("raise ImportError('half installed')\n")
+    command = [sys.executable, "-c", "from dit_dagster.cli import main; main()", "list"]
+    ended = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+
+    assert (ended.returncode, "half installed" in ended.stderr) == (4, True)
