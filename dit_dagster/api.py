@@ -17,6 +17,7 @@ from dit_dagster.model.experiment import Request
 from dit_dagster.model.identity import ExperimentId, RunId, TableName
 from dit_dagster.model.pipeline import Pipeline
 from dit_dagster.model.policy import ComparisonPolicy, refined
+from dit_dagster.model.resumption import PhaseAt, Resume, refuse_contradiction
 from dit_dagster.model.verdict import Outcome, Verdict, foretold, judged
 from dit_dagster.model.window import Window
 from dit_dagster.planning.modes import calendar, resolve
@@ -52,6 +53,16 @@ class Asked:
     experiment_id: str | None = None
     jobs: int | None = None
     force: bool = False
+    resume: str = "if-possible"
+    from_phase: str | None = None
+
+    @property
+    def resumption(self) -> tuple[Resume, PhaseAt | None]:
+        """What may be taken over, and from which phase on nothing may. UsageError for what contradicts itself."""
+        resume = Resume.parse(self.resume)
+        from_phase = PhaseAt.parse(self.from_phase) if self.from_phase is not None else None
+        refuse_contradiction(force=self.force, resume=resume, from_phase=from_phase)
+        return resume, from_phase
 
 
 def plan(pipeline: str, *, settings: Settings | None = None, **options: Any) -> Plan:
@@ -143,8 +154,10 @@ def refuse_early(asked: Asked, pipeline: Pipeline, code: SourceControl) -> None:
     tail = asked.tail if asked.tail is not None else pipeline.tail
     lookback = asked.lookback if asked.lookback is not None else pipeline.lookback
     dates = calendar(pipeline, window, tail, lookback)
-    for mode in chosen_modes(pipeline, asked.modes):
-        resolve(pipeline, mode, dates)
+    phases = {mode: len(resolve(pipeline, mode, dates)) for mode in chosen_modes(pipeline, asked.modes)}
+    _, from_phase = asked.resumption
+    if from_phase is not None:
+        from_phase.refuse_unless_among(phases)
     code.resolve(asked.commit)
 
 
@@ -156,6 +169,7 @@ def make_request(asked: Asked, pipeline: Pipeline, place: Workplace, settings: S
     if jobs < 1:
         raise UsageError(f"--jobs {jobs}: at least one phase must be allowed at a time")
     experiment = asked.experiment_id or settings.experiment_id or f"solo_{secrets.token_hex(3)}"
+    resume, from_phase = asked.resumption
     return Request(
         pipeline=pipeline,
         commit=place.code.resolve(asked.commit),
@@ -166,6 +180,8 @@ def make_request(asked: Asked, pipeline: Pipeline, place: Workplace, settings: S
         lookback=asked.lookback if asked.lookback is not None else pipeline.lookback,
         jobs=jobs,
         force=asked.force,
+        resume=resume,
+        from_phase=from_phase,
     )
 
 
@@ -191,7 +207,10 @@ def recorded_request(run_id: str, place: Workplace, pipeline: Pipeline, asked: A
     recorded = request_from_json(pipeline, event.payload)
     chosen_modes(pipeline, recorded.modes)
     experiment = asked.experiment_id or settings.experiment_id or f"solo_{secrets.token_hex(3)}"
-    return replace(recorded, experiment=ExperimentId(experiment), force=asked.force)
+    resume, from_phase = asked.resumption
+    return replace(
+        recorded, experiment=ExperimentId(experiment), force=asked.force, resume=resume, from_phase=from_phase
+    )
 
 
 def default_jobs() -> int:

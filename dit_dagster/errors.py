@@ -6,6 +6,7 @@
     |   |-- BadDeclaration       a defs.yaml is wrong: file, field, remedy
     |   |-- TooMuchToRead        a comparison would read more bytes than it was allowed
     |   |-- UnknownName          a pipeline, mode, output, run or commit that does not exist
+    |   |-- NothingToResume      a run that must go on from a committed state would begin from nothing
     |   `-- BadSource            a source table is missing, or has no rows where the plan needs them
     |-- PipelineError            the pipeline's own program failed                               exit 4
     |   |-- StepFailed           a step ended with a non-zero exit code
@@ -44,6 +45,10 @@ class BadDeclaration(UsageError):
 
 class UnknownName(UsageError):
     """Something was named that does not exist."""
+
+
+class NothingToResume(UsageError):
+    """A run that must go on from a committed state would begin from nothing; no work was done."""
 
 
 class TooMuchToRead(UsageError):

@@ -40,6 +40,12 @@ CommitOption = Annotated[str, typer.Option(help="a branch, a tag, or a full or s
 ModesOption = Annotated[str | None, typer.Option(help="modes, separated by commas; default: the pipeline's")]
 TailOption = Annotated[int | None, typer.Option(help="T: how many days the daily runs cover at the end")]
 LookbackOption = Annotated[int | None, typer.Option(help="W: the days of one daily run")]
+ResumeOption = Annotated[
+    str, typer.Option(metavar="never|if-possible|always", help="reuse nothing, what there is, or fail without it")
+]
+FromPhaseOption = Annotated[
+    str | None, typer.Option(metavar="MODE:N", help="run this phase and all that stands on it, whatever is known")
+]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="write the report here, as JSON")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="print JSON")]
 HtmlFile = Annotated[Path | None, typer.Option("--html", help="write the report here, as one HTML file")]
@@ -56,6 +62,8 @@ def _asked(
     experiment_id: str | None = None,
     jobs: int | None = None,
     force: bool = False,
+    resume: str = "if-possible",
+    from_phase: str | None = None,
 ) -> Asked:
     from dit_dagster.api import Asked
 
@@ -70,6 +78,8 @@ def _asked(
         experiment_id=experiment_id,
         jobs=jobs,
         force=force,
+        resume=resume,
+        from_phase=from_phase,
     )
 
 
@@ -89,6 +99,8 @@ def run(
     experiment_id: Annotated[str | None, typer.Option(help="prefix of everything the run makes")] = None,
     jobs: Annotated[int | None, typer.Option(help="phases at a time")] = None,
     force: Annotated[bool, typer.Option("--force", help="run every phase, whatever is known")] = False,
+    resume: ResumeOption = "if-possible",
+    from_phase: FromPhaseOption = None,
     like: Annotated[str | None, typer.Option(metavar="RUN_ID", help="repeat a recorded run")] = None,
     json_file: JsonFile = None,
     html_file: HtmlFile = None,
@@ -105,7 +117,7 @@ def run(
     from dit_dagster.evidence.report import report_json
     from dit_dagster.settings import Settings
 
-    asked = _asked(pipeline, commit, modes, start, end, tail, lookback, experiment_id, jobs, force)
+    asked = _asked(pipeline, commit, modes, start, end, tail, lookback, experiment_id, jobs, force, resume, from_phase)
     settings = Settings.read()
     declared = wiring.find_pipeline(pipeline, settings)
     if like is None:
@@ -157,10 +169,14 @@ def explain(
     tail: TailOption = None,
     lookback: LookbackOption = None,
     force: Annotated[bool, typer.Option("--force", help="as for run")] = False,
+    resume: ResumeOption = "if-possible",
+    from_phase: FromPhaseOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Say, phase by phase, what a run would execute and reuse, and why. Nothing is written."""
-    asked = _asked(pipeline, commit, modes, start, end, tail, lookback, force=force)
+    asked = _asked(
+        pipeline, commit, modes, start, end, tail, lookback, force=force, resume=resume, from_phase=from_phase
+    )
     _look_ahead(asked, as_json, decisions=True)
 
 

@@ -116,12 +116,12 @@ def show_prospect(prospect: Mapping[str, Any], *, decisions: bool) -> None:
     """Every mode's phases in order; with `decisions`, what will happen to each and why."""
     out = console()
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("mode", "phase", "input", "fingerprint", *(("decision", "why") if decisions else ())):
+    for heading in ("phase", "window", "input", "fingerprint", *(("decision", "why") if decisions else ())):
         table.add_column(heading)
     for mode in prospect["modes"]:
-        for phase in mode["phases"]:
+        for number, phase in enumerate(mode["phases"], 1):
             cells = [
-                mode["mode"] + ("" if mode["selected"] else " (reference)"),
+                f"{mode['mode']}:{number}" + ("" if mode["selected"] else " (reference)"),
                 f"[{phase['start']}, {phase['end']})",
                 ", ".join(phase["mutation"]) or "as it is",
                 phase["fingerprint"][:12],

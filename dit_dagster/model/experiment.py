@@ -8,12 +8,16 @@ from typing import Any
 
 from dit_dagster.model.identity import Commit, ExperimentId, ImageDigest, TableName, Tree, content_hash
 from dit_dagster.model.pipeline import Pipeline
+from dit_dagster.model.resumption import PhaseAt, Resume
 from dit_dagster.model.window import Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A run as asked for, every default filled in. `force` names modes whose phases run whatever is known."""
+    """A run as asked for, every default filled in.
+
+    `force`: every phase runs, whatever is known, as with `resume` never. `from_phase` runs with all that stands on it.
+    """
 
     pipeline: Pipeline
     commit: Commit
@@ -24,6 +28,8 @@ class Request:
     lookback: int
     jobs: int
     force: bool = False
+    resume: Resume = Resume.IF_POSSIBLE
+    from_phase: PhaseAt | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,6 +93,8 @@ OUTSIDE: Mapping[str, str] = {
     "Request.modes": "they select phases, and do not change any",
     "Request.jobs": "parallelism does not reach a phase",
     "Request.force": "it decides about running, not about the result",
+    "Request.resume": "it decides about running, not about the result",
+    "Request.from_phase": "it decides about running, not about the result",
     "Pipeline.name": "a name",
     "Pipeline.repository": "where the tree was found does not change it",
     "Pipeline.description": "for readers",

@@ -117,6 +117,14 @@ class Plan:
                 found[parent] = max(found[parent], found[name] + 1)
         return found
 
+    def with_descendants(self, start: Fingerprint) -> frozenset[Fingerprint]:
+        """A phase, and all that stands on it, in whichever mode."""
+        found = {start}
+        for name, node in self.nodes.items():  # in an order in which they can run: parents come first
+            if found.intersection(node.parents):
+                found.add(name)
+        return frozenset(found)
+
     def mode(self, name: str) -> PlannedMode:
         return next(mode for mode in self.modes if mode.name == name)
 
@@ -140,6 +148,8 @@ def make_plan(request: Request, code: CodeIdentity, sources: Sources) -> Plan:
     for name in request.modes:
         builder.mode(name)
     modes = tuple(builder.modes.values())
+    if request.from_phase is not None:
+        request.from_phase.refuse_unless_among({mode.name: len(mode.path) for mode in modes})
     ordered = (*(mode for mode in modes if mode.selected), *(mode for mode in modes if not mode.selected))
     return Plan(
         request=request,

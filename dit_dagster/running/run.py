@@ -17,10 +17,21 @@ from dit_dagster.model.experiment import CodeIdentity, Request, SourceIdentity
 from dit_dagster.model.identity import Commit, ExperimentId, Fingerprint, TableName, Tree
 from dit_dagster.model.outcome import Cancelled, Failed, PhaseOutcome, Ran, Reused
 from dit_dagster.model.pipeline import Pipeline
+from dit_dagster.model.resumption import PhaseAt, Resume
 from dit_dagster.model.state import PhaseRecord
 from dit_dagster.model.verdict import Outcome, combined
 from dit_dagster.model.window import Window
-from dit_dagster.planning.decision import Decision, Known, KnownState, NotNeeded, Reason, Reuse, Run, decide
+from dit_dagster.planning.decision import (
+    Decision,
+    Known,
+    KnownState,
+    NotNeeded,
+    Reason,
+    Reuse,
+    Run,
+    decide,
+    refuse_fresh_start,
+)
 from dit_dagster.planning.plan import NoPair, Pair, Plan, make_plan
 from dit_dagster.ports import Event
 from dit_dagster.running.collection import collected_prefixes
@@ -90,13 +101,18 @@ def identify_code(pipeline: Pipeline, commit: Commit, workplace: Workplace) -> C
 
 
 def prospect(request: Request, workplace: Workplace, *, run_id: str | None = None) -> Prospect:
-    """Plan and decide. Reads only, unless a `run_id` lets it record how many rows the sources have per day."""
+    """Plan and decide. UsageError for what must not begin.
+
+    Reads only, unless a `run_id` lets it record how many rows the sources have per day.
+    """
     code = identify_code(request.pipeline, request.commit, workplace)
     sources = identify(workplace.warehouse, request.pipeline)
     plan = make_plan(request, code, sources)
     counts = count_days(workplace.warehouse, workplace.registry, request.pipeline, sources, request.window, run_id)
     refuse_empty_windows(plan, counts)
-    return Prospect(plan=plan, decisions=decide(plan, gather(plan, workplace)), counts=counts)
+    decisions = decide(plan, gather(plan, workplace))
+    refuse_fresh_start(plan, decisions)
+    return Prospect(plan=plan, decisions=decisions, counts=counts)
 
 
 def gather(plan: Plan, workplace: Workplace) -> Known:
@@ -292,6 +308,8 @@ def request_json(request: Request) -> dict[str, Any]:
         "lookback": request.lookback,
         "jobs": request.jobs,
         "force": request.force,
+        "resume": request.resume.value,
+        "from_phase": request.from_phase and str(request.from_phase),
     }
 
 
@@ -308,6 +326,8 @@ def request_from_json(pipeline: Pipeline, value: Mapping[str, Any]) -> Request:
         lookback=value["lookback"],
         jobs=value["jobs"],
         force=value["force"],
+        resume=Resume(value.get("resume", Resume.IF_POSSIBLE)),
+        from_phase=PhaseAt.parse(value["from_phase"]) if value.get("from_phase") else None,
     )
 
 

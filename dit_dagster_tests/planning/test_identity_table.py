@@ -34,6 +34,7 @@ from dit_dagster.model.pipeline import (
     Versioned,
     parse_pipeline,
 )
+from dit_dagster.model.resumption import PhaseAt, Resume
 from dit_dagster.model.window import Window
 from dit_dagster.planning.fingerprint import PhaseInputs
 from dit_dagster.planning.identity_table import INSIDE, OUTSIDE
@@ -282,6 +283,8 @@ ASKED: Mapping[str, Mapping[str, Any]] = {
     "Request.lookback": {"lookback": 5},
     "Request.jobs": {"jobs": 9},
     "Request.force": {"force": True},
+    "Request.resume": {"resume": Resume.NEVER},
+    "Request.from_phase": {"from_phase": PhaseAt("own", 1)},
 }
 
 BARE = replace(next(iter(planned("bf", declared({})).nodes.values())).inputs, sources={"trips": source_identity()})
