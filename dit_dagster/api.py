@@ -14,6 +14,7 @@ from dit_dagster.errors import NotFound, TooMuchToRead, UnknownName, UsageError
 from dit_dagster.evidence.comparison import compared_json, told
 from dit_dagster.evidence.report import report_json
 from dit_dagster.model.experiment import Request
+from dit_dagster.model.golden import Golden
 from dit_dagster.model.identity import ExperimentId, RunId, TableName
 from dit_dagster.model.pipeline import Pipeline
 from dit_dagster.model.policy import ComparisonPolicy, refined
@@ -23,6 +24,7 @@ from dit_dagster.model.window import Window
 from dit_dagster.planning.modes import calendar, resolve
 from dit_dagster.planning.plan import Plan, make_plan
 from dit_dagster.ports import SourceControl
+from dit_dagster.running.goldens import golden_of
 from dit_dagster.running.orchestrator import Stop
 from dit_dagster.running.run import (
     Prospect,
@@ -55,6 +57,7 @@ class Asked:
     force: bool = False
     resume: str = "if-possible"
     from_phase: str | None = None
+    golden: bool | None = None
 
     @property
     def resumption(self) -> tuple[Resume, PhaseAt | None]:
@@ -182,7 +185,35 @@ def make_request(asked: Asked, pipeline: Pipeline, place: Workplace, settings: S
         force=asked.force,
         resume=resume,
         from_phase=from_phase,
+        **_golden(asked, pipeline, place),
     )
+
+
+def _golden(asked: Asked, pipeline: Pipeline, place: Workplace) -> dict[str, Any]:
+    """Whether the golden state is asked for, and what it is. UnknownName if it was asked for by name and is not set."""
+    wanted = asked.golden if asked.golden is not None else pipeline.golden == "on"
+    golden = golden_of(place.registry, pipeline.name) if wanted else None
+    if asked.golden and golden is None:
+        raise UnknownName(
+            f"{pipeline.name} has no golden state; 'dit golden set {pipeline.name} --commit REF' sets one"
+        )
+    return {"with_golden": wanted, "golden": golden}
+
+
+def set_golden(
+    pipeline: str, *, commit: str = "HEAD", mode: str | None = None, settings: Settings | None = None, **options: Any
+) -> Golden:
+    """Make what a mode of a commit has come to the golden state of its pipeline. Nothing is run.
+
+    `mode` is the pipeline's reference unless given; options are `start`, `end`, `tail` and `lookback`, as of the run.
+    Raises UnknownName if there is no such state on the present sources.
+    """
+    from dit_dagster.running import goldens
+
+    reference = mode or find_pipeline(pipeline, settings or Settings.read()).reference
+    asked = Asked(pipeline=pipeline, commit=commit, modes=[reference], golden=False, **options)
+    request, place = _prepared(asked, settings)
+    return goldens.set_golden(prospect(request, place), place.registry)
 
 
 def chosen_modes(pipeline: Pipeline, given: Sequence[str] | None) -> tuple[str, ...]:
@@ -209,7 +240,12 @@ def recorded_request(run_id: str, place: Workplace, pipeline: Pipeline, asked: A
     experiment = asked.experiment_id or settings.experiment_id or f"solo_{secrets.token_hex(3)}"
     resume, from_phase = asked.resumption
     return replace(
-        recorded, experiment=ExperimentId(experiment), force=asked.force, resume=resume, from_phase=from_phase
+        recorded,
+        experiment=ExperimentId(experiment),
+        force=asked.force,
+        resume=resume,
+        from_phase=from_phase,
+        **_golden(asked, pipeline, place),
     )
 
 

@@ -230,7 +230,10 @@ class Heard:
     runs: Mapping[str, datetime]
 
 
-ON_BEHALF = ("released", "cancel_requested", "run_cancelled", "collected", "spared", "pinned", "unpinned")
+ON_BEHALF = (
+    *("released", "cancel_requested", "run_cancelled", "collected", "spared", "pinned", "unpinned"),
+    *("golden_set", "golden_unset"),
+)
 """Kinds of events that others write about a run: they are no sign that it is alive."""
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dit_dagster.cli import collection, compare, demo, doctor, local
+from dit_dagster.cli import golden as goldens
 from dit_dagster.cli.files import check_writable
 from dit_dagster.errors import BadDeclaration, UnknownName
 from dit_dagster.model.verdict import EXIT_CODES
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 app.add_typer(local.app, name="local")
 app.add_typer(demo.app, name="demo")
+app.add_typer(goldens.app, name="golden")
 app.command("doctor")(doctor.doctor)
 app.command("gc")(collection.gc)
 app.command("cancel")(collection.cancel)
@@ -64,6 +66,7 @@ def _asked(
     force: bool = False,
     resume: str = "if-possible",
     from_phase: str | None = None,
+    golden: bool | None = None,
 ) -> Asked:
     from dit_dagster.api import Asked
 
@@ -80,6 +83,7 @@ def _asked(
         force=force,
         resume=resume,
         from_phase=from_phase,
+        golden=golden,
     )
 
 
@@ -101,6 +105,9 @@ def run(
     force: Annotated[bool, typer.Option("--force", help="run every phase, whatever is known")] = False,
     resume: ResumeOption = "if-possible",
     from_phase: FromPhaseOption = None,
+    golden: Annotated[
+        bool | None, typer.Option("--golden/--no-golden", help="compare with the golden state; default: as declared")
+    ] = None,
     like: Annotated[str | None, typer.Option(metavar="RUN_ID", help="repeat a recorded run")] = None,
     json_file: JsonFile = None,
     html_file: HtmlFile = None,
@@ -117,7 +124,9 @@ def run(
     from dit_dagster.evidence.report import report_json
     from dit_dagster.settings import Settings
 
-    asked = _asked(pipeline, commit, modes, start, end, tail, lookback, experiment_id, jobs, force, resume, from_phase)
+    asked = _asked(
+        pipeline, commit, modes, start, end, tail, lookback, experiment_id, jobs, force, resume, from_phase, golden
+    )
     settings = Settings.read()
     declared = wiring.find_pipeline(pipeline, settings)
     if like is None:

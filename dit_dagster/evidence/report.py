@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from dit_dagster.model.golden import LABEL
 from dit_dagster.model.identity import Fingerprint
 from dit_dagster.model.outcome import Failed, PhaseOutcome, Ran, outcome_name
 from dit_dagster.model.verdict import Cost
@@ -84,6 +85,8 @@ def classes(report: Report) -> dict[str, list[list[str]]]:
     """For each output, the modes that are identical to one another. Only IDENTICAL is transitive."""
     found: dict[str, list[list[str]]] = {}
     for comparison in report.comparisons:
+        if comparison.left == LABEL:
+            continue  # not a mode: the classes are of this run's
         groups = found.setdefault(comparison.output, [])
         left, right = (_group_of(mode, groups) for mode in (comparison.left, comparison.right))
         if comparison.verdict == "IDENTICAL" and left is not right:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dit_dagster.model.golden import Golden
 from dit_dagster.model.identity import Commit, ExperimentId, ImageDigest, TableName, Tree, content_hash
 from dit_dagster.model.pipeline import Pipeline
 from dit_dagster.model.resumption import PhaseAt, Resume
@@ -17,6 +18,7 @@ class Request:
     """A run as asked for, every default filled in.
 
     `force`: every phase runs, whatever is known, as with `resume` never. `from_phase` runs with all that stands on it.
+    `with_golden`: the outputs are compared with `golden`, the golden state, which may not be set yet.
     """
 
     pipeline: Pipeline
@@ -30,6 +32,8 @@ class Request:
     force: bool = False
     resume: Resume = Resume.IF_POSSIBLE
     from_phase: PhaseAt | None = None
+    with_golden: bool = False
+    golden: Golden | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from dit_dagster.errors import BadDeclaration, BadName, UnknownName
+from dit_dagster.model.golden import LABEL
 from dit_dagster.model.identity import Label, PipelineName
 from dit_dagster.model.mode import GENERIC, MUTATE, OUTAGE, Mode, Moment, Slice
 from dit_dagster.model.mutation import DropRows, Mutation, RestrictKeys
@@ -132,6 +133,7 @@ class Pipeline(Declared):
     reads_back: int = Field(default=0, ge=0)
     owns_to_end: bool = False
     sharing: Switch = "on"
+    golden: Switch = "off"
     keep: str = Field(default="7d", pattern=r"^\d{1,4}[dh]$")
     parameters: dict[str, str | int | float | bool] = Field(default_factory=dict)
     sources: dict[Name, Source] = Field(min_length=1)
@@ -218,6 +220,8 @@ class Pipeline(Declared):
                 yield f"default_modes/reference: no mode {name!r}; there are {', '.join(modes)}"
         for name, mode in self.modes.items():
             yield from self._mode_problems(name, mode)
+        if LABEL in modes:
+            yield f"modes.{LABEL}: the golden state is called so in comparisons; rename the mode"
         if len(set(self.default_modes)) != len(self.default_modes):
             yield "default_modes: a mode stands there twice"
         both = sorted(set(self.outputs) & set(self.intermediates))

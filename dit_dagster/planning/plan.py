@@ -13,6 +13,7 @@ from typing import Any
 
 from dit_dagster.errors import UsageError
 from dit_dagster.model.experiment import CodeIdentity, Request, Sources
+from dit_dagster.model.golden import LABEL, Golden
 from dit_dagster.model.identity import Fingerprint, content_hash
 from dit_dagster.model.mode import OUTAGE
 from dit_dagster.model.mutation import Mutation, RestrictKeys
@@ -75,6 +76,19 @@ class NoPair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GoldenPair:
+    """One comparison of a mode's output with the golden state, whatever mode that is of."""
+
+    output: str
+    right: str
+    golden: Golden
+    left: str = LABEL
+
+
+AnyPair = Pair | GoldenPair | NoPair
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What a run will do, apart from what can be reused."""
 
@@ -84,7 +98,7 @@ class Plan:
     sources: Sources
     modes: tuple[PlannedMode, ...]
     nodes: Mapping[Fingerprint, Node] = field(repr=False)
-    pairs: tuple[Pair | NoPair, ...]
+    pairs: tuple[AnyPair, ...]
 
     @property
     def selected(self) -> tuple[PlannedMode, ...]:
@@ -264,13 +278,18 @@ class _Builder:
         return recipe
 
 
-def _pairs(request: Request, modes: Mapping[str, PlannedMode]) -> Iterator[Pair | NoPair]:
-    """A star: every mode against the reference, which is the declared one if selected, else the first selected."""
+def _pairs(request: Request, modes: Mapping[str, PlannedMode]) -> Iterator[AnyPair]:
+    """A star: every mode against the reference, which is the declared one if selected, else the first selected.
+
+    The golden state, if it is asked for, is compared with the reference, whatever mode it is of.
+    """
     declared = [name for name in request.pipeline.available_modes if name in request.modes]
     reference = request.pipeline.reference if request.pipeline.reference in request.modes else declared[0]
     others = [name for name in declared if name != reference]
     for output in request.pipeline.outputs:
-        if not others:
+        if request.with_golden:
+            yield _golden_pair(request, output, reference)
+        elif not others:
             reason = f"only {reference} was run; add a mode to --modes"
             yield NoPair(output=output, left=reference, right=reference, reason=reason)
         for name in others:
@@ -280,6 +299,13 @@ def _pairs(request: Request, modes: Mapping[str, PlannedMode]) -> Iterator[Pair 
                 yield Pair(output=output, left=with_mode, right=name)
             else:
                 yield NoPair(output=output, left=with_mode, right=name, reason=nothing)
+
+
+def _golden_pair(request: Request, output: str, mode: str) -> GoldenPair | NoPair:
+    if request.golden is None:
+        remedy = f"'dit golden set {request.pipeline.name} --commit REF' sets one"
+        return NoPair(output=output, left=LABEL, right=mode, reason=f"no golden state is set; {remedy}")
+    return GoldenPair(output=output, right=mode, golden=request.golden)
 
 
 def _nothing_to_compare(

@@ -14,6 +14,7 @@ from typing import Any
 
 from dit_dagster.errors import InfrastructureError, UnknownName
 from dit_dagster.model.experiment import CodeIdentity, Request, SourceIdentity
+from dit_dagster.model.golden import Golden
 from dit_dagster.model.identity import Commit, ExperimentId, Fingerprint, TableName, Tree
 from dit_dagster.model.outcome import Cancelled, Failed, PhaseOutcome, Ran, Reused
 from dit_dagster.model.pipeline import Pipeline
@@ -32,7 +33,7 @@ from dit_dagster.planning.decision import (
     decide,
     refuse_fresh_start,
 )
-from dit_dagster.planning.plan import NoPair, Pair, Plan, make_plan
+from dit_dagster.planning.plan import AnyPair, Plan, make_plan
 from dit_dagster.ports import Event
 from dit_dagster.running.collection import collected_prefixes
 from dit_dagster.running.judging import Comparison, Judge
@@ -229,7 +230,7 @@ def judge(
     workplace: Workplace,
     run_id: str,
     outcomes: Mapping[Fingerprint, PhaseOutcome],
-    pairs: Sequence[Pair | NoPair] | None = None,
+    pairs: Sequence[AnyPair] | None = None,
 ) -> tuple[Comparison, ...]:
     """The verdict on each pair. Meanwhile the run beats, so that nothing that it compares is taken away."""
     workplace = _labelled(prospect_, workplace, run_id)
@@ -310,6 +311,8 @@ def request_json(request: Request) -> dict[str, Any]:
         "force": request.force,
         "resume": request.resume.value,
         "from_phase": request.from_phase and str(request.from_phase),
+        "with_golden": request.with_golden,
+        "golden": request.golden and request.golden.to_json(),
     }
 
 
@@ -327,6 +330,8 @@ def request_from_json(pipeline: Pipeline, value: Mapping[str, Any]) -> Request:
         jobs=value["jobs"],
         force=value["force"],
         resume=Resume(value.get("resume", Resume.IF_POSSIBLE)),
+        with_golden=value.get("with_golden", False),
+        golden=Golden.from_json(value["golden"]) if value.get("golden") else None,
         from_phase=PhaseAt.parse(value["from_phase"]) if value.get("from_phase") else None,
     )
 

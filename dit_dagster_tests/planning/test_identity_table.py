@@ -39,7 +39,7 @@ from dit_dagster.model.window import Window
 from dit_dagster.planning.fingerprint import PhaseInputs
 from dit_dagster.planning.identity_table import INSIDE, OUTSIDE
 from dit_dagster.planning.plan import Plan, make_plan
-from dit_dagster_tests.builders import CODE, source_identity
+from dit_dagster_tests.builders import CODE, a_golden, a_plan, source_identity
 
 KINDS: tuple[Any, ...] = (
     *(PhaseInputs, CodeIdentity, SourceIdentity),
@@ -169,6 +169,7 @@ DECLARED: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "Pipeline.reads_back": ("own", {"reads_back": 9}),
     "Pipeline.owns_to_end": ("own", {"owns_to_end": False}),
     "Pipeline.sharing": ("own", {"sharing": "off"}),
+    "Pipeline.golden": ("own", {"golden": "on"}),
     "Pipeline.keep": ("own", {"keep": "9d"}),
     "Pipeline.parameters": ("own", {"parameters": {"hours": 1}}),
     "Pipeline.sources": ("own", {"sources.more": {"table": "raw.more"}}),
@@ -283,6 +284,8 @@ ASKED: Mapping[str, Mapping[str, Any]] = {
     "Request.lookback": {"lookback": 5},
     "Request.jobs": {"jobs": 9},
     "Request.force": {"force": True},
+    "Request.with_golden": {"with_golden": True},
+    "Request.golden": {"with_golden": True, "golden": a_golden(a_plan("bf"), "bf")},
     "Request.resume": {"resume": Resume.NEVER},
     "Request.from_phase": {"from_phase": PhaseAt("own", 1)},
 }
