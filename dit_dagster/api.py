@@ -58,6 +58,7 @@ class Asked:
     resume: str = "if-possible"
     from_phase: str | None = None
     golden: bool | None = None
+    max_bytes: int | None = None
 
     @property
     def resumption(self) -> tuple[Resume, PhaseAt | None]:
@@ -78,7 +79,7 @@ def plan(pipeline: str, *, settings: Settings | None = None, **options: Any) -> 
 def explain(pipeline: str, *, settings: Settings | None = None, **options: Any) -> Prospect:
     """What a run would execute and reuse, and why. Nothing is written."""
     request, place = _prepared(Asked(pipeline=pipeline, **options), settings)
-    return prospect(request, place)
+    return prospect(request, place, estimated=True)
 
 
 def run(
@@ -185,8 +186,15 @@ def make_request(asked: Asked, pipeline: Pipeline, place: Workplace, settings: S
         force=asked.force,
         resume=resume,
         from_phase=from_phase,
+        max_bytes=_limit(asked),
         **_golden(asked, pipeline, place),
     )
+
+
+def _limit(asked: Asked) -> int | None:
+    if asked.max_bytes is not None and asked.max_bytes < 0:
+        raise UsageError(f"--max-bytes {asked.max_bytes}: a limit is 0 or more")
+    return asked.max_bytes
 
 
 def _golden(asked: Asked, pipeline: Pipeline, place: Workplace) -> dict[str, Any]:
@@ -245,6 +253,7 @@ def recorded_request(run_id: str, place: Workplace, pipeline: Pipeline, asked: A
         force=asked.force,
         resume=resume,
         from_phase=from_phase,
+        max_bytes=_limit(asked),
         **_golden(asked, pipeline, place),
     )
 

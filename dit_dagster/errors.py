@@ -4,7 +4,7 @@
     |-- UsageError               the request is wrong; nothing was done                          exit 2
     |   |-- BadName              a name is malformed
     |   |-- BadDeclaration       a defs.yaml is wrong: file, field, remedy
-    |   |-- TooMuchToRead        a comparison would read more bytes than it was allowed
+    |   |-- TooMuchToRead        a comparison or a run would read more bytes than it was allowed
     |   |-- UnknownName          a pipeline, mode, output, run or commit that does not exist
     |   |-- NothingToResume      a run that must go on from a committed state would begin from nothing
     |   `-- BadSource            a source table is missing, or has no rows where the plan needs them
@@ -52,7 +52,7 @@ class NothingToResume(UsageError):
 
 
 class TooMuchToRead(UsageError):
-    """A comparison would read more bytes than it was allowed; it read none."""
+    """A comparison or a run would read more bytes than it was allowed; it read none."""
 
 
 class BadSource(UsageError):

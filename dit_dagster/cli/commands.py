@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dit_dagster.cli import collection, compare, demo, doctor, local
+from dit_dagster.cli import collection, compare, costs, demo, doctor, local
 from dit_dagster.cli import golden as goldens
 from dit_dagster.cli.files import check_writable
 from dit_dagster.errors import BadDeclaration, UnknownName
@@ -35,6 +35,7 @@ app.command("cache-cancel")(collection.cancel)
 app.command("pin")(collection.pin)
 app.command("unpin")(collection.unpin)
 app.command("compare")(compare.compare)
+app.command("costs")(costs.costs)
 
 _Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
 PipelineArgument = Annotated[str, typer.Argument(metavar="PIPELINE", help="a pipeline; 'dit list' shows them")]
@@ -67,6 +68,7 @@ def _asked(
     resume: str = "if-possible",
     from_phase: str | None = None,
     golden: bool | None = None,
+    max_bytes: int | None = None,
 ) -> Asked:
     from dit_dagster.api import Asked
 
@@ -84,6 +86,7 @@ def _asked(
         resume=resume,
         from_phase=from_phase,
         golden=golden,
+        max_bytes=max_bytes,
     )
 
 
@@ -108,6 +111,9 @@ def run(
     golden: Annotated[
         bool | None, typer.Option("--golden/--no-golden", help="compare with the golden state; default: as declared")
     ] = None,
+    max_bytes: Annotated[
+        int | None, typer.Option(min=0, help="refuse to run if the phases are expected to read more")
+    ] = None,
     like: Annotated[str | None, typer.Option(metavar="RUN_ID", help="repeat a recorded run")] = None,
     json_file: JsonFile = None,
     html_file: HtmlFile = None,
@@ -125,7 +131,20 @@ def run(
     from dit_dagster.settings import Settings
 
     asked = _asked(
-        pipeline, commit, modes, start, end, tail, lookback, experiment_id, jobs, force, resume, from_phase, golden
+        pipeline,
+        commit,
+        modes,
+        start,
+        end,
+        tail,
+        lookback,
+        experiment_id,
+        jobs,
+        force,
+        resume,
+        from_phase,
+        golden,
+        max_bytes,
     )
     settings = Settings.read()
     declared = wiring.find_pipeline(pipeline, settings)
@@ -210,7 +229,8 @@ def _without_decisions(described: dict[str, Any]) -> dict[str, Any]:
     """A plan does not depend on what is known: leave out what does."""
     for mode in described["modes"]:
         for phase in mode["phases"]:
-            del phase["decision"], phase["reasons"]
+            for name in ("decision", "reasons", "estimate"):
+                phase.pop(name, None)
     for totals in (described["invocations"], described["source_days"]):
         for name in ("to_execute", "to_reuse"):
             totals.pop(name, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from dit_dagster.model.golden import LABEL
@@ -146,6 +147,8 @@ def _phase(
         "mutation": [str(recipe["kind"]) for recipe in node.inputs.mutation],
         **_decision(prospect.decisions[name]),
     }
+    if outcomes is None and name in prospect.estimates:
+        described["estimate"] = asdict(prospect.estimates[name])
     if outcomes is not None and name in outcomes:
         described |= _outcome(outcomes[name])
     return described

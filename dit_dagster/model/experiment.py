@@ -18,6 +18,7 @@ class Request:
     """A run as asked for, every default filled in.
 
     `force`: every phase runs, whatever is known, as with `resume` never. `from_phase` runs with all that stands on it.
+    `max_bytes`: more than that its phases must not be expected to read.
     `with_golden`: the outputs are compared with `golden`, the golden state, which may not be set yet.
     """
 
@@ -32,6 +33,7 @@ class Request:
     force: bool = False
     resume: Resume = Resume.IF_POSSIBLE
     from_phase: PhaseAt | None = None
+    max_bytes: int | None = None
     with_golden: bool = False
     golden: Golden | None = None
 

@@ -95,6 +95,7 @@ OUTSIDE: Mapping[str, str] = {
     "Request.force": "it decides about running, not about the result",
     "Request.resume": "it decides about running, not about the result",
     "Request.from_phase": "it decides about running, not about the result",
+    "Request.max_bytes": "it decides about running, not about the result",
     "Request.with_golden": "which pairs are compared",
     "Request.golden": "which pairs are compared",
     "Pipeline.name": "a name",

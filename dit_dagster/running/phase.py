@@ -11,7 +11,7 @@ import shlex
 import string
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from graphlib import TopologicalSorter
 from typing import Any
@@ -25,7 +25,7 @@ from dit_dagster.planning.decision import changed_since
 from dit_dagster.planning.fingerprint import SCHEMA_VERSION, step_window
 from dit_dagster.planning.plan import Node, Plan
 from dit_dagster.ports import Checkout, Environment, Invocation, TableFacts, Warehouse
-from dit_dagster.running.labels import run_labels
+from dit_dagster.running.labels import PHASE, phase_label, run_labels
 from dit_dagster.running.names import state_table
 from dit_dagster.running.sources import Input
 from dit_dagster.running.workplace import Workplace
@@ -66,6 +66,7 @@ def attempt_phase(
     from dit_dagster.running.views import check_views
 
     started = time.monotonic()
+    workplace = _labelled(attempt, workplace)
     if attempt.parent is not None:
         _clone_state(attempt, workplace)
     commands = [_run_step(attempt, step, workplace, line, stopped) for step in attempt.plan.request.pipeline.steps]
@@ -94,6 +95,11 @@ def attempt_phase(
         commands=tuple(commands),
     )
     return Committable(record=record, digests=digests)
+
+
+def _labelled(attempt: Attempt, workplace: Workplace) -> Workplace:
+    """The workplace with the phase's label, besides the run's, on what the warehouse does for it."""
+    return replace(workplace, warehouse=workplace.warehouse.labelled({PHASE: phase_label(attempt.node.fingerprint)}))
 
 
 def compared_role(name: str, output: Output) -> str:
@@ -167,7 +173,7 @@ def _run_step(
 def _invocation(attempt: Attempt, step: Step, workplace: Workplace) -> Invocation:
     values = placeholders(attempt, step, workplace)
     request = attempt.plan.request
-    labels = run_labels(request, attempt.run_id)
+    labels = {**run_labels(request, attempt.run_id), PHASE: phase_label(attempt.node.fingerprint)}
     labelled = [part.format(key=key, value=value) for key, value in labels.items() for part in step.labels]
     binaries = ":".join(str(directory) for directory in attempt.environment.binaries)
     variables = {

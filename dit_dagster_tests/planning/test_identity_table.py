@@ -284,6 +284,7 @@ ASKED: Mapping[str, Mapping[str, Any]] = {
     "Request.lookback": {"lookback": 5},
     "Request.jobs": {"jobs": 9},
     "Request.force": {"force": True},
+    "Request.max_bytes": {"max_bytes": 1},
     "Request.with_golden": {"with_golden": True},
     "Request.golden": {"with_golden": True, "golden": a_golden(a_plan("bf"), "bf")},
     "Request.resume": {"resume": Resume.NEVER},
