@@ -8,7 +8,7 @@ from typing import Any
 
 from dit_dagster.model.golden import LABEL
 from dit_dagster.model.identity import Fingerprint
-from dit_dagster.model.outcome import Failed, PhaseOutcome, Ran, outcome_name
+from dit_dagster.model.outcome import Failed, PhaseOutcome, Ran, outcome_name, record_of
 from dit_dagster.model.verdict import Cost
 from dit_dagster.model.verdict_json import plain
 from dit_dagster.planning.decision import Decision, NotNeeded, Reuse, Run
@@ -166,5 +166,7 @@ def _decision(decided: Decision) -> dict[str, Any]:
 
 def _outcome(outcome: PhaseOutcome) -> dict[str, Any]:
     seconds = round(outcome.seconds, 3) if isinstance(outcome, (Ran, Failed)) else 0.0
+    record = record_of(outcome)
+    empty = {"empty": list(record.empty)} if record is not None and record.empty else {}
     error = {"error": outcome.error, "log": outcome.log} if isinstance(outcome, Failed) else {}
-    return {"outcome": outcome_name(outcome), "seconds": seconds, **error}
+    return {"outcome": outcome_name(outcome), "seconds": seconds, **error, **empty}

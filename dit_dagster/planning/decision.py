@@ -42,6 +42,7 @@ REASON_KINDS = (
     "output",
     "expired",
     "unfinished",
+    "opaque",
     "forced",
 )
 """In the order in which they are reported."""
@@ -115,15 +116,21 @@ def decide(plan: Plan, known: Known) -> Mapping[Fingerprint, Decision]:
     return decisions
 
 
-def forced_phases(plan: Plan) -> Mapping[Fingerprint, str]:
-    """The phases that run whatever is known, each with the option that says so."""
+def forced_phases(plan: Plan) -> Mapping[Fingerprint, Reason]:
+    """The phases that run whatever is known, each with the reason."""
     request = plan.request
     if request.force or request.resume is Resume.NEVER:
-        return dict.fromkeys(plan.nodes, "--force" if request.force else "--resume never")
+        option = "--force" if request.force else "--resume never"
+        return dict.fromkeys(plan.nodes, Reason(kind="forced", detail=option))
+    if request.pipeline.opaque_hooks:
+        unseen = f"hook {', '.join(request.pipeline.opaque_hooks)} is neither hashed nor has a version"
+        return dict.fromkeys(plan.nodes, Reason(kind="opaque", detail=unseen))
     if request.from_phase is None:
         return {}
     start = plan.mode(request.from_phase.mode).path[request.from_phase.number - 1]
-    return dict.fromkeys(plan.with_descendants(start), f"--from-phase {request.from_phase}")
+    return dict.fromkeys(
+        plan.with_descendants(start), Reason(kind="forced", detail=f"--from-phase {request.from_phase}")
+    )
 
 
 def refuse_fresh_start(plan: Plan, decisions: Mapping[Fingerprint, Decision]) -> None:
@@ -183,7 +190,7 @@ def changed_since(record: PhaseRecord, facts: Mapping[TableName, TableFacts]) ->
     return None
 
 
-def _reasons(node: Node, known: Known, damage: Reason | None, forced: str | None) -> Iterator[Reason]:
+def _reasons(node: Node, known: Known, damage: Reason | None, forced: Reason | None) -> Iterator[Reason]:
     if damage is not None and damage.kind == "never ran":
         predecessor = known.predecessors.get(node.position)
         changes = tuple(_changes(node, predecessor)) if predecessor is not None else ()
@@ -191,7 +198,7 @@ def _reasons(node: Node, known: Known, damage: Reason | None, forced: str | None
     elif damage is not None:
         yield damage
     if forced is not None:
-        yield Reason(kind="forced", detail=forced)
+        yield forced
 
 
 def _changes(node: Node, predecessor: PhaseRecord) -> Iterator[Reason]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from dit_dagster.model.experiment import CodeIdentity, SourceIdentity
 from dit_dagster.model.identity import Fingerprint, content_hash
-from dit_dagster.model.pipeline import Step
+from dit_dagster.model.pipeline import Hook, Step
 from dit_dagster.model.window import Window
 
 SCHEMA_VERSION = 1
@@ -67,3 +67,8 @@ def step_identity(step: Step, phase: Window, experiment: Window) -> Mapping[str,
         "environment": dict(step.environment),
         "window": [window.start.isoformat(), window.end.isoformat()],
     }
+
+
+def hook_identity(hook: Hook) -> Mapping[str, Any]:
+    """A hook as it is declared. What its file holds is in the tree, or its version stands for it."""
+    return {"hook": hook.model_dump(mode="json")}

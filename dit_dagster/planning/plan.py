@@ -18,7 +18,7 @@ from dit_dagster.model.identity import Fingerprint, content_hash
 from dit_dagster.model.mode import OUTAGE
 from dit_dagster.model.mutation import Mutation, RestrictKeys
 from dit_dagster.model.window import Window
-from dit_dagster.planning.fingerprint import PhaseInputs, step_identity
+from dit_dagster.planning.fingerprint import PhaseInputs, hook_identity, step_identity
 from dit_dagster.planning.modes import Calendar, ResolvedPhase, calendar, resolve, uncovered
 
 
@@ -240,7 +240,7 @@ class _Builder:
         reference = self._reference(mutation)
         inputs = PhaseInputs(
             code=self._code,
-            steps=tuple(step_identity(step, phase.window, self._request.window) for step in pipeline.steps),
+            steps=tuple(self._steps(phase.window)),
             window=phase.window,
             parameters=pipeline.parameters,
             sources=self._sources,
@@ -261,6 +261,13 @@ class _Builder:
                 position=(mode, index),
             )
         return fingerprint
+
+    def _steps(self, window: Window) -> Iterator[Mapping[str, Any]]:
+        """Each step, and after it its hooks."""
+        pipeline = self._request.pipeline
+        for step in pipeline.steps:
+            yield step_identity(step, window, self._request.window)
+            yield from (hook_identity(hook) for hook in pipeline.hooks if hook.after == step.name)
 
     def _reference(self, mutation: tuple[Mutation, ...]) -> Fingerprint | None:
         chosen = [one.chosen_by for one in mutation if isinstance(one, RestrictKeys) and one.chosen_by]

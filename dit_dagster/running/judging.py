@@ -184,7 +184,8 @@ class Judge:
         try:
             if isinstance(pair, GoldenPair):
                 return self._of_golden(pair, output, modes[0], digests, evidence)
-            return self._of_states(pair, output, modes[0], modes[1], digests)
+            verdict = self._of_states(pair, output, modes[0], modes[1], digests)
+            return _warned_of_emptiness(verdict, modes, digests)
         except DitError as error:
             return Error(evidence=evidence, reason=str(error))
         except Exception as error:  # noqa: BLE001  # the other pairs are judged; this one is no pass
@@ -502,6 +503,18 @@ _FIELDS = frozenset(
 def _whole(payload: Mapping[str, Any]) -> bool:
     """Whether a recorded verdict can be taken for one: with a field missing, it is judged again."""
     return payload.keys() >= _FIELDS and payload["outcome"] in set(Outcome)
+
+
+def _warned_of_emptiness(verdict: Verdict, modes: Sequence[PlannedMode], digests: _Digests) -> Verdict:
+    """With a warning for each mode that stands on a table which a hook left empty: that was declared, and is said."""
+    records = {mode.name: digests.record(mode.leaf) for mode in modes}
+    warnings = tuple(
+        f"{name} stands on {', '.join(record.empty)}, which a hook left empty, as is declared"
+        for name, record in records.items()
+        if record is not None and record.empty
+    )
+    evidence = replace(verdict.evidence, warnings=(*verdict.evidence.warnings, *warnings))
+    return replace(verdict, evidence=evidence) if warnings else verdict
 
 
 def _modes_of(pair: AnyPair) -> tuple[str, ...]:

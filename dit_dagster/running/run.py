@@ -99,7 +99,7 @@ class Report:
 
 def identify_code(pipeline: Pipeline, commit: Commit, workplace: Workplace) -> CodeIdentity:
     """The tree and the environment that a commit stands for."""
-    tree = workplace.code.tree(commit, pipeline.code.paths)
+    tree = workplace.code.tree(commit, pipeline.hashed_paths)
     checkout = workplace.code.checkout(commit, tree)
     return CodeIdentity(tree=tree, environment=workplace.environments.identity(checkout))
 
