@@ -15,15 +15,18 @@ from dit_dagster.errors import NotFound, TooMuchToRead, UnknownName, UsageError
 from dit_dagster.evidence.comparison import compared_json, told
 from dit_dagster.evidence.report import report_json
 from dit_dagster.model.experiment import Request
+from dit_dagster.model.golden import Golden
 from dit_dagster.model.identity import ExperimentId, RunId, TableName
 from dit_dagster.model.pipeline import Pipeline
 from dit_dagster.model.policy import ComparisonPolicy, refined
+from dit_dagster.model.resumption import PhaseAt, Resume, refuse_contradiction
 from dit_dagster.model.verdict import Expectation, Outcome, Verdict, foretold, judged
 from dit_dagster.model.window import Window
 from dit_dagster.planning.modes import calendar, resolve
 from dit_dagster.planning.plan import Plan, make_plan
 from dit_dagster.ports import SourceControl
 from dit_dagster.running.crossing import Diff, cross
+from dit_dagster.running.goldens import golden_of
 from dit_dagster.running.orchestrator import Stop
 from dit_dagster.running.run import (
     Prospect,
@@ -54,6 +57,18 @@ class Asked:
     experiment_id: str | None = None
     jobs: int | None = None
     force: bool = False
+    resume: str = "if-possible"
+    from_phase: str | None = None
+    golden: bool | None = None
+    max_bytes: int | None = None
+
+    @property
+    def resumption(self) -> tuple[Resume, PhaseAt | None]:
+        """What may be taken over, and from which phase on nothing may. UsageError for what contradicts itself."""
+        resume = Resume.parse(self.resume)
+        from_phase = PhaseAt.parse(self.from_phase) if self.from_phase is not None else None
+        refuse_contradiction(force=self.force, resume=resume, from_phase=from_phase)
+        return resume, from_phase
 
 
 def plan(pipeline: str, *, settings: Settings | None = None, **options: Any) -> Plan:
@@ -66,7 +81,7 @@ def plan(pipeline: str, *, settings: Settings | None = None, **options: Any) -> 
 def explain(pipeline: str, *, settings: Settings | None = None, **options: Any) -> Prospect:
     """What a run would execute and reuse, and why. Nothing is written."""
     request, place = _prepared(Asked(pipeline=pipeline, **options), settings)
-    return prospect(request, place)
+    return prospect(request, place, estimated=True)
 
 
 def run(
@@ -192,8 +207,10 @@ def refuse_early(asked: Asked, pipeline: Pipeline, code: SourceControl) -> None:
     tail = asked.tail if asked.tail is not None else pipeline.tail
     lookback = asked.lookback if asked.lookback is not None else pipeline.lookback
     dates = calendar(pipeline, window, tail, lookback)
-    for mode in chosen_modes(pipeline, asked.modes):
-        resolve(pipeline, mode, dates)
+    phases = {mode: len(resolve(pipeline, mode, dates)) for mode in chosen_modes(pipeline, asked.modes)}
+    _, from_phase = asked.resumption
+    if from_phase is not None:
+        from_phase.refuse_unless_among(phases)
     code.resolve(asked.commit)
 
 
@@ -205,6 +222,7 @@ def make_request(asked: Asked, pipeline: Pipeline, place: Workplace, settings: S
     if jobs < 1:
         raise UsageError(f"--jobs {jobs}: at least one phase must be allowed at a time")
     experiment = asked.experiment_id or settings.experiment_id or f"solo_{secrets.token_hex(3)}"
+    resume, from_phase = asked.resumption
     return Request(
         pipeline=pipeline,
         commit=place.code.resolve(asked.commit),
@@ -215,7 +233,44 @@ def make_request(asked: Asked, pipeline: Pipeline, place: Workplace, settings: S
         lookback=asked.lookback if asked.lookback is not None else pipeline.lookback,
         jobs=jobs,
         force=asked.force,
+        resume=resume,
+        from_phase=from_phase,
+        max_bytes=_limit(asked),
+        **_golden(asked, pipeline, place),
     )
+
+
+def _limit(asked: Asked) -> int | None:
+    if asked.max_bytes is not None and asked.max_bytes < 0:
+        raise UsageError(f"--max-bytes {asked.max_bytes}: a limit is 0 or more")
+    return asked.max_bytes
+
+
+def _golden(asked: Asked, pipeline: Pipeline, place: Workplace) -> dict[str, Any]:
+    """Whether the golden state is asked for, and what it is. UnknownName if it was asked for by name and is not set."""
+    wanted = asked.golden if asked.golden is not None else pipeline.golden == "on"
+    golden = golden_of(place.registry, pipeline.name) if wanted else None
+    if asked.golden and golden is None:
+        raise UnknownName(
+            f"{pipeline.name} has no golden state; 'dit golden set {pipeline.name} --commit REF' sets one"
+        )
+    return {"with_golden": wanted, "golden": golden}
+
+
+def set_golden(
+    pipeline: str, *, commit: str = "HEAD", mode: str | None = None, settings: Settings | None = None, **options: Any
+) -> Golden:
+    """Make what a mode of a commit has come to the golden state of its pipeline. Nothing is run.
+
+    `mode` is the pipeline's reference unless given; options are `start`, `end`, `tail` and `lookback`, as of the run.
+    Raises UnknownName if there is no such state on the present sources.
+    """
+    from dit_dagster.running import goldens
+
+    reference = mode or find_pipeline(pipeline, settings or Settings.read()).reference
+    asked = Asked(pipeline=pipeline, commit=commit, modes=[reference], golden=False, **options)
+    request, place = _prepared(asked, settings)
+    return goldens.set_golden(prospect(request, place), place.registry)
 
 
 def chosen_modes(pipeline: Pipeline, given: Sequence[str] | None) -> tuple[str, ...]:
@@ -240,7 +295,16 @@ def recorded_request(run_id: str, place: Workplace, pipeline: Pipeline, asked: A
     recorded = request_from_json(pipeline, event.payload)
     chosen_modes(pipeline, recorded.modes)
     experiment = asked.experiment_id or settings.experiment_id or f"solo_{secrets.token_hex(3)}"
-    return replace(recorded, experiment=ExperimentId(experiment), force=asked.force)
+    resume, from_phase = asked.resumption
+    return replace(
+        recorded,
+        experiment=ExperimentId(experiment),
+        force=asked.force,
+        resume=resume,
+        from_phase=from_phase,
+        max_bytes=_limit(asked),
+        **_golden(asked, pipeline, place),
+    )
 
 
 def default_jobs() -> int:

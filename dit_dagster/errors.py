@@ -4,8 +4,9 @@
     |-- UsageError               the request is wrong; nothing was done                          exit 2
     |   |-- BadName              a name is malformed
     |   |-- BadDeclaration       a defs.yaml is wrong: file, field, remedy
-    |   |-- TooMuchToRead        a comparison would read more bytes than it was allowed
+    |   |-- TooMuchToRead        a comparison or a run would read more bytes than it was allowed
     |   |-- UnknownName          a pipeline, mode, output, run or commit that does not exist
+    |   |-- NothingToResume      a run that must go on from a committed state would begin from nothing
     |   `-- BadSource            a source table is missing, or has no rows where the plan needs them
     |-- PipelineError            the pipeline's own program failed                               exit 4
     |   |-- StepFailed           a step ended with a non-zero exit code
@@ -46,8 +47,12 @@ class UnknownName(UsageError):
     """Something was named that does not exist."""
 
 
+class NothingToResume(UsageError):
+    """A run that must go on from a committed state would begin from nothing; no work was done."""
+
+
 class TooMuchToRead(UsageError):
-    """A comparison would read more bytes than it was allowed; it read none."""
+    """A comparison or a run would read more bytes than it was allowed; it read none."""
 
 
 class BadSource(UsageError):

@@ -66,6 +66,15 @@ class Answer:
     affected: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobCost:
+    """What one job was billed."""
+
+    labels: Mapping[str, str]
+    bytes_billed: int
+    slot_ms: int
+
+
 class Warehouse(Protocol):
     """BigQuery, or what stands in for it. Every method raises WarehouseError; nothing is half done after one."""
 
@@ -88,6 +97,9 @@ class Warehouse(Protocol):
 
     def estimate(self, statement: Statement) -> int:
         """Bytes that `query` would read, without reading them."""
+
+    def costs(self, label: str, value: str, since: datetime) -> tuple[JobCost, ...]:
+        """Of each job with this label that was created since then, whoever started it: what it was billed."""
 
     def ensure_dataset(self, dataset: DatasetName) -> None:
         """The dataset exists afterwards; one that exists is left as it is."""
@@ -230,7 +242,10 @@ class Heard:
     runs: Mapping[str, datetime]
 
 
-ON_BEHALF = ("released", "cancel_requested", "run_cancelled", "collected", "spared", "pinned", "unpinned")
+ON_BEHALF = (
+    *("released", "cancel_requested", "run_cancelled", "collected", "spared", "pinned", "unpinned"),
+    *("golden_set", "golden_unset"),
+)
 """Kinds of events that others write about a run: they are no sign that it is alive."""
 
 

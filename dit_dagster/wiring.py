@@ -107,7 +107,7 @@ def prepare_environments(pipeline: Pipeline, refs: Iterable[str], settings: Sett
     environments = UvEnvironments(settings.directory, whole_environment())
     for ref in refs:
         commit = code.resolve(ref)
-        environments.ensure(code.checkout(commit, code.tree(commit, pipeline.code.paths)))
+        environments.ensure(code.checkout(commit, code.tree(commit, pipeline.hashed_paths)))
 
 
 def workplace(pipeline: Pipeline, settings: Settings, around: Surroundings | None = None) -> Workplace:

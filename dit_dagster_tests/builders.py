@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from dit_dagster.model.experiment import CodeIdentity, Request, SourceIdentity
+from dit_dagster.model.golden import Golden
 from dit_dagster.model.identity import Commit, ExperimentId, TableName, Tree
 from dit_dagster.model.pipeline import Pipeline, parse_pipeline
 from dit_dagster.model.state import PhaseRecord, StateTable
@@ -128,6 +129,12 @@ def record_of_node(node: Node, **changes: Any) -> PhaseRecord:
         schema_version=SCHEMA_VERSION,
     )
     return replace(record, **changes)
+
+
+def a_golden(plan: Plan, mode: str, **changes: Any) -> Golden:
+    """The final state of a mode of a plan, made golden."""
+    record = record_of_node(plan.nodes[plan.mode(mode).leaf], **changes)
+    return Golden(mode=mode, window=plan.request.window, record=record)
 
 
 def an_event(kind: str = "started", **changes: Any) -> Event:

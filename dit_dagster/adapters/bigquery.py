@@ -21,7 +21,7 @@ from google.cloud.bigquery.retry import DEFAULT_RETRY
 
 from dit_dagster.errors import AlreadyExists, NotFound, Unreachable, WarehouseError
 from dit_dagster.model.identity import DatasetName, TableName
-from dit_dagster.ports import Answer, Field, Scalar, Statement, TableFacts
+from dit_dagster.ports import Answer, Field, JobCost, Scalar, Statement, TableFacts
 
 _PARALLEL_LOOKUPS = 8
 # On the datasets that we make: the stand-in keeps no past of what no one reads at another time.
@@ -137,6 +137,20 @@ class BigQueryWarehouse:
             return int(
                 self._client.query(statement.sql, job_config=config, retry=self._retry).total_bytes_processed or 0
             )
+
+    def costs(self, label: str, value: str, since: datetime) -> tuple[JobCost, ...]:
+        with _translated(f"jobs labelled {label}={value}"):
+            jobs = list(self._client.list_jobs(all_users=True, min_creation_time=since, retry=self._retry))
+        return tuple(
+            JobCost(
+                labels=dict(job.labels),
+                bytes_billed=int(getattr(job, "total_bytes_billed", None) or 0),
+                slot_ms=int(getattr(job, "slot_millis", None) or 0),
+            )
+            # A script's bill holds those of its statements.
+            for job in jobs
+            if job.labels.get(label) == value and job.parent_job_id is None
+        )
 
     def ensure_dataset(self, dataset: DatasetName) -> None:
         resource = bigquery.Dataset(f"{dataset.project}.{dataset.dataset}")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dit_dagster.cli import collection, compare, demo, diff, doctor, local
+from dit_dagster.cli import collection, compare, costs, demo, diff, doctor, local
+from dit_dagster.cli import golden as goldens
 from dit_dagster.cli.files import check_writable
 from dit_dagster.errors import BadDeclaration, UnknownName
 from dit_dagster.model.verdict import EXIT_CODES
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 app.add_typer(local.app, name="local")
 app.add_typer(demo.app, name="demo")
+app.add_typer(goldens.app, name="golden")
 app.command("doctor")(doctor.doctor)
 app.command("gc")(collection.gc)
 app.command("cancel")(collection.cancel)
@@ -34,6 +36,7 @@ app.command("pin")(collection.pin)
 app.command("unpin")(collection.unpin)
 app.command("compare")(compare.compare)
 app.command("diff")(diff.diff)
+app.command("costs")(costs.costs)
 
 _Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
 PipelineArgument = Annotated[str, typer.Argument(metavar="PIPELINE", help="a pipeline; 'dit list' shows them")]
@@ -41,6 +44,12 @@ CommitOption = Annotated[str, typer.Option(help="a branch, a tag, or a full or s
 ModesOption = Annotated[str | None, typer.Option(help="modes, separated by commas; default: the pipeline's")]
 TailOption = Annotated[int | None, typer.Option(help="T: how many days the daily runs cover at the end")]
 LookbackOption = Annotated[int | None, typer.Option(help="W: the days of one daily run")]
+ResumeOption = Annotated[
+    str, typer.Option(metavar="never|if-possible|always", help="reuse nothing, what there is, or fail without it")
+]
+FromPhaseOption = Annotated[
+    str | None, typer.Option(metavar="MODE:N", help="run this phase and all that stands on it, whatever is known")
+]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="write the report here, as JSON")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="print JSON")]
 HtmlFile = Annotated[Path | None, typer.Option("--html", help="write the report here, as one HTML file")]
@@ -57,6 +66,10 @@ def _asked(
     experiment_id: str | None = None,
     jobs: int | None = None,
     force: bool = False,
+    resume: str = "if-possible",
+    from_phase: str | None = None,
+    golden: bool | None = None,
+    max_bytes: int | None = None,
 ) -> Asked:
     from dit_dagster.api import Asked
 
@@ -71,6 +84,10 @@ def _asked(
         experiment_id=experiment_id,
         jobs=jobs,
         force=force,
+        resume=resume,
+        from_phase=from_phase,
+        golden=golden,
+        max_bytes=max_bytes,
     )
 
 
@@ -90,6 +107,14 @@ def run(
     experiment_id: Annotated[str | None, typer.Option(help="prefix of everything the run makes")] = None,
     jobs: Annotated[int | None, typer.Option(help="phases at a time")] = None,
     force: Annotated[bool, typer.Option("--force", help="run every phase, whatever is known")] = False,
+    resume: ResumeOption = "if-possible",
+    from_phase: FromPhaseOption = None,
+    golden: Annotated[
+        bool | None, typer.Option("--golden/--no-golden", help="compare with the golden state; default: as declared")
+    ] = None,
+    max_bytes: Annotated[
+        int | None, typer.Option(min=0, help="refuse to run if the phases are expected to read more")
+    ] = None,
     like: Annotated[str | None, typer.Option(metavar="RUN_ID", help="repeat a recorded run")] = None,
     json_file: JsonFile = None,
     html_file: HtmlFile = None,
@@ -106,7 +131,22 @@ def run(
     from dit_dagster.evidence.report import report_json
     from dit_dagster.settings import Settings
 
-    asked = _asked(pipeline, commit, modes, start, end, tail, lookback, experiment_id, jobs, force)
+    asked = _asked(
+        pipeline,
+        commit,
+        modes,
+        start,
+        end,
+        tail,
+        lookback,
+        experiment_id,
+        jobs,
+        force,
+        resume,
+        from_phase,
+        golden,
+        max_bytes,
+    )
     settings = Settings.read()
     declared = wiring.find_pipeline(pipeline, settings)
     if like is None:
@@ -158,10 +198,14 @@ def explain(
     tail: TailOption = None,
     lookback: LookbackOption = None,
     force: Annotated[bool, typer.Option("--force", help="as for run")] = False,
+    resume: ResumeOption = "if-possible",
+    from_phase: FromPhaseOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Say, phase by phase, what a run would execute and reuse, and why. Nothing is written."""
-    asked = _asked(pipeline, commit, modes, start, end, tail, lookback, force=force)
+    asked = _asked(
+        pipeline, commit, modes, start, end, tail, lookback, force=force, resume=resume, from_phase=from_phase
+    )
     _look_ahead(asked, as_json, decisions=True)
 
 
@@ -186,7 +230,8 @@ def _without_decisions(described: dict[str, Any]) -> dict[str, Any]:
     """A plan does not depend on what is known: leave out what does."""
     for mode in described["modes"]:
         for phase in mode["phases"]:
-            del phase["decision"], phase["reasons"]
+            for name in ("decision", "reasons", "estimate"):
+                phase.pop(name, None)
     for totals in (described["invocations"], described["source_days"]):
         for name in ("to_execute", "to_reuse"):
             totals.pop(name, None)

@@ -116,18 +116,19 @@ def show_prospect(prospect: Mapping[str, Any], *, decisions: bool) -> None:
     """Every mode's phases in order; with `decisions`, what will happen to each and why."""
     out = console()
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for heading in ("mode", "phase", "input", "fingerprint", *(("decision", "why") if decisions else ())):
+    for heading in ("phase", "window", "input", "fingerprint", *(("decision", "bytes", "why") if decisions else ())):
         table.add_column(heading)
     for mode in prospect["modes"]:
-        for phase in mode["phases"]:
+        for number, phase in enumerate(mode["phases"], 1):
             cells = [
-                mode["mode"] + ("" if mode["selected"] else " (reference)"),
+                f"{mode['mode']}:{number}" + ("" if mode["selected"] else " (reference)"),
                 f"[{phase['start']}, {phase['end']})",
                 ", ".join(phase["mutation"]) or "as it is",
                 phase["fingerprint"][:12],
             ]
             if decisions:
-                cells += [phase["decision"], "; ".join(phase["reasons"])]
+                size = phase.get("estimate", {}).get("bytes")
+                cells += [phase["decision"], f"{size:,}" if size is not None else "", "; ".join(phase["reasons"])]
             table.add_row(*(Text(cell) for cell in cells))
     out.print(table)
     counts = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in prospect["invocations"].items())

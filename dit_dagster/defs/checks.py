@@ -18,7 +18,8 @@ from dit_dagster.defs.resources import Workbench
 from dit_dagster.defs.steps import close_if_complete, joined, kept
 from dit_dagster.defs.vocabulary import CheckedPair, Vocabulary
 from dit_dagster.evidence.pages import keep_comparison_page
-from dit_dagster.planning.plan import NoPair, Pair, Plan
+from dit_dagster.model.golden import LABEL
+from dit_dagster.planning.plan import AnyPair, NoPair, Plan
 from dit_dagster.running.run import Prospect, judge
 from dit_dagster.running.shared_run import progress, rows_touched
 from dit_dagster.running.workplace import Workplace
@@ -54,7 +55,8 @@ def mode_checks(words: Vocabulary, mode: str) -> dg.AssetChecksDefinition:
 
 
 def _specs(words: Vocabulary, pair: CheckedPair) -> Iterator[dg.AssetCheckSpec]:
-    asset, reference = words.output(pair.mode, pair.output), words.output(pair.reference, pair.output)
+    asset = words.output(pair.mode, pair.output)
+    beside = [] if pair.reference == LABEL else [words.output(pair.reference, pair.output)]
     for name in pair.checks:
         with warnings.catch_warnings():
             # Partitioned checks are in preview: our pin on Dagster's minor version is what makes them safe to use.
@@ -62,7 +64,7 @@ def _specs(words: Vocabulary, pair: CheckedPair) -> Iterator[dg.AssetCheckSpec]:
             spec = dg.AssetCheckSpec(
                 name,
                 asset=asset,
-                additional_deps=[reference],
+                additional_deps=beside,
                 partitions_def=words.commits,
                 description=_described(pair, name),
             )
@@ -72,6 +74,8 @@ def _specs(words: Vocabulary, pair: CheckedPair) -> Iterator[dg.AssetCheckSpec]:
 def _described(pair: CheckedPair, name: str) -> str:
     if name == pair.exercise:
         return f"The damaged input of {pair.mode} reached its phases and left its mark on {pair.output}."
+    if pair.reference == LABEL:
+        return f"{pair.output} holds the same rows as the golden state, under the declared policy."
     return f"{pair.output} holds the same rows in {pair.mode} as in {pair.reference}, under the declared policy."
 
 
@@ -96,7 +100,7 @@ def _page(context: dg.AssetCheckExecutionContext, place: Workplace, comparison: 
     return kept(context, lambda: keep_comparison_page(place.reports, context.run.run_id, comparison))
 
 
-def pairs_of(plan: Plan, checked: Sequence[CheckedPair]) -> tuple[Pair | NoPair, ...]:
+def pairs_of(plan: Plan, checked: Sequence[CheckedPair]) -> tuple[AnyPair, ...]:
     """The plan's own pair for each that is checked; a pair that was not planned was not run, which is an answer too."""
     planned = {(pair.output, pair.left, pair.right): pair for pair in plan.pairs}
     return tuple(planned.get((pair.output, pair.reference, pair.mode)) or _unplanned(plan, pair) for pair in checked)

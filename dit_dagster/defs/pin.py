@@ -29,6 +29,9 @@ class PinConfig(dg.Config):
     lookback: int | None = Field(default=None, description="W: the days of one daily run")
     experiment_id: str | None = Field(default=None, description="prefix of everything that the run makes")
     force: bool = Field(default=False, description="run every phase, whatever is known")
+    resume: str = Field(default="if-possible", description="never, if-possible or always: what may be reused")
+    from_phase: str | None = Field(default=None, description="MODE:N: run this phase and all that stands on it")
+    max_bytes: int | None = Field(default=None, description="refuse to run if phases are expected to read more")
 
 
 def pin_asset(words: Vocabulary) -> dg.AssetsDefinition:
@@ -81,6 +84,9 @@ def _request(
         lookback=config.lookback,
         experiment_id=config.experiment_id,
         force=config.force,
+        resume=config.resume,
+        from_phase=config.from_phase,
+        max_bytes=config.max_bytes,
     )
     return make_request(asked, words.pipeline, place, Settings.read())
 

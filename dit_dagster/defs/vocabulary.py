@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from dit_dagster.errors import BadDeclaration
+from dit_dagster.model.golden import LABEL
 from dit_dagster.model.pipeline import Pipeline
 
 PIN = "pin"
@@ -111,7 +112,12 @@ class Vocabulary:
         return dg.MultiPartitionKey({COMMIT_DIMENSION: commit, MODE_DIMENSION: mode})
 
     def checked(self, mode: str) -> tuple[CheckedPair, ...]:
-        """What is checked of a mode, per output; nothing of the reference, which is what others are compared with."""
+        """What is checked of a mode, per output.
+
+        Nothing of the reference, which is what others are compared with, but by the golden state if that is declared.
+        """
+        if mode == self.pipeline.reference and self.pipeline.golden == "on":
+            return self._against_golden(mode)
         declared = self.pipeline.mode(mode)
         reference = declared.compared_with or self.pipeline.reference
         if reference == mode:
@@ -126,6 +132,12 @@ class Vocabulary:
                 equality=equality,
                 exercise=EXERCISED if mutated else None,
             )
+            for output in self.pipeline.outputs
+        )
+
+    def _against_golden(self, mode: str) -> tuple[CheckedPair, ...]:
+        return tuple(
+            CheckedPair(output=output, mode=mode, reference=LABEL, equality=f"equals_{LABEL}", exercise=None)
             for output in self.pipeline.outputs
         )
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
+from dit_dagster.model.golden import LABEL
 from dit_dagster.model.identity import Fingerprint
-from dit_dagster.model.outcome import Failed, PhaseOutcome, Ran, outcome_name
+from dit_dagster.model.outcome import Failed, PhaseOutcome, Ran, outcome_name, record_of
 from dit_dagster.model.verdict import Cost
 from dit_dagster.model.verdict_json import plain
 from dit_dagster.planning.decision import Decision, NotNeeded, Reuse, Run
@@ -84,6 +86,8 @@ def classes(report: Report) -> dict[str, list[list[str]]]:
     """For each output, the modes that are identical to one another. Only IDENTICAL is transitive."""
     found: dict[str, list[list[str]]] = {}
     for comparison in report.comparisons:
+        if comparison.left == LABEL:
+            continue  # not a mode: the classes are of this run's
         groups = found.setdefault(comparison.output, [])
         left, right = (_group_of(mode, groups) for mode in (comparison.left, comparison.right))
         if comparison.verdict == "IDENTICAL" and left is not right:
@@ -143,6 +147,8 @@ def _phase(
         "mutation": [str(recipe["kind"]) for recipe in node.inputs.mutation],
         **_decision(prospect.decisions[name]),
     }
+    if outcomes is None and name in prospect.estimates:
+        described["estimate"] = asdict(prospect.estimates[name])
     if outcomes is not None and name in outcomes:
         described |= _outcome(outcomes[name])
     return described
@@ -160,5 +166,7 @@ def _decision(decided: Decision) -> dict[str, Any]:
 
 def _outcome(outcome: PhaseOutcome) -> dict[str, Any]:
     seconds = round(outcome.seconds, 3) if isinstance(outcome, (Ran, Failed)) else 0.0
+    record = record_of(outcome)
+    empty = {"empty": list(record.empty)} if record is not None and record.empty else {}
     error = {"error": outcome.error, "log": outcome.log} if isinstance(outcome, Failed) else {}
-    return {"outcome": outcome_name(outcome), "seconds": seconds, **error}
+    return {"outcome": outcome_name(outcome), "seconds": seconds, **error, **empty}

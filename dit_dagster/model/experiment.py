@@ -6,14 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dit_dagster.model.golden import Golden
 from dit_dagster.model.identity import Commit, ExperimentId, ImageDigest, TableName, Tree, content_hash
 from dit_dagster.model.pipeline import Pipeline
+from dit_dagster.model.resumption import PhaseAt, Resume
 from dit_dagster.model.window import Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A run as asked for, every default filled in. `force` names modes whose phases run whatever is known."""
+    """A run as asked for, every default filled in.
+
+    `force`: every phase runs, whatever is known, as with `resume` never. `from_phase` runs with all that stands on it.
+    `max_bytes`: more than that its phases must not be expected to read.
+    `with_golden`: the outputs are compared with `golden`, the golden state, which may not be set yet.
+    """
 
     pipeline: Pipeline
     commit: Commit
@@ -24,6 +31,11 @@ class Request:
     lookback: int
     jobs: int
     force: bool = False
+    resume: Resume = Resume.IF_POSSIBLE
+    from_phase: PhaseAt | None = None
+    max_bytes: int | None = None
+    with_golden: bool = False
+    golden: Golden | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

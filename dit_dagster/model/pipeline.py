@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from dit_dagster.errors import BadDeclaration, BadName, UnknownName
+from dit_dagster.model.golden import LABEL
 from dit_dagster.model.identity import Label, PipelineName
 from dit_dagster.model.mode import GENERIC, MUTATE, OUTAGE, Mode, Moment, Slice
 from dit_dagster.model.mutation import DropRows, Mutation, RestrictKeys
@@ -69,6 +70,41 @@ class Step(Declared):
     labels: tuple[str, ...] = Field(
         default=(), description="arguments added once per label, e.g. [--labels, '{key}={value}']"
     )
+
+
+class _Hook(Declared):
+    """Runs after a step of every phase, and fills or filters `table`, an output or an intermediate.
+
+    `version` stands for what cannot be hashed. `allow_empty`: the table may be empty afterwards.
+    """
+
+    name: Name
+    after: Name
+    table: Name
+    version: str | None = Field(default=None, min_length=1)
+    allow_empty: bool = False
+
+
+class SqlHook(_Hook):
+    """A SQL script: a file of the repository, with the placeholders of steps."""
+
+    sql: str = Field(pattern=r"^\w[\w./-]*$")
+
+    @field_validator("sql")
+    @classmethod
+    def _within(cls, sql: str) -> str:
+        if ".." in sql:
+            raise ValueError(f"{sql!r} may leave the repository; name a file in it")
+        return sql
+
+
+class PythonHook(_Hook):
+    """A function, as `module:function`, of the program or its environment; it gets the placeholders by name."""
+
+    python: str = Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")
+
+
+Hook = SqlHook | PythonHook
 
 
 class Versioned(Declared):
@@ -132,10 +168,12 @@ class Pipeline(Declared):
     reads_back: int = Field(default=0, ge=0)
     owns_to_end: bool = False
     sharing: Switch = "on"
+    golden: Switch = "off"
     keep: str = Field(default="7d", pattern=r"^\d{1,4}[dh]$")
     parameters: dict[str, str | int | float | bool] = Field(default_factory=dict)
     sources: dict[Name, Source] = Field(min_length=1)
     steps: tuple[Step, ...] = Field(min_length=1)
+    hooks: tuple[SqlHook | PythonHook, ...] = ()
     intermediates: tuple[Name, ...] = ()
     outputs: dict[Name, Output] = Field(min_length=1)
     mutations: dict[Name, Mutation] = Field(default_factory=dict)
@@ -163,6 +201,18 @@ class Pipeline(Declared):
         """How long a state is kept after its last use."""
         number, unit = int(self.keep[:-1]), self.keep[-1]
         return timedelta(days=number) if unit == "d" else timedelta(hours=number)
+
+    @property
+    def hashed_paths(self) -> tuple[str, ...]:
+        """What of the tree is the code's identity, hooks included; () is the whole tree."""
+        scripts = (hook.sql for hook in self.hooks if isinstance(hook, SqlHook))
+        return (*self.code.paths, *scripts) if self.code.paths else ()
+
+    @property
+    def opaque_hooks(self) -> tuple[str, ...]:
+        """The hooks of which a change could go unseen: functions that may lie outside the paths that are hashed."""
+        unseen = (hook for hook in self.hooks if isinstance(hook, PythonHook) and self.code.paths)
+        return tuple(hook.name for hook in unseen if hook.version is None)
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -211,6 +261,7 @@ class Pipeline(Declared):
 
     def _problems(self) -> Iterator[str]:
         yield from self._command_problems()
+        yield from self._hook_problems()
         yield from self._mutation_problems()
         modes = self.available_modes
         for name in (self.reference, *self.default_modes):
@@ -218,6 +269,8 @@ class Pipeline(Declared):
                 yield f"default_modes/reference: no mode {name!r}; there are {', '.join(modes)}"
         for name, mode in self.modes.items():
             yield from self._mode_problems(name, mode)
+        if LABEL in modes:
+            yield f"modes.{LABEL}: the golden state is called so in comparisons; rename the mode"
         if len(set(self.default_modes)) != len(self.default_modes):
             yield "default_modes: a mode stands there twice"
         both = sorted(set(self.outputs) & set(self.intermediates))
@@ -248,6 +301,16 @@ class Pipeline(Declared):
                     yield f"steps.{step.name}.labels: no placeholder {{{used}}}; allowed: key, value"
         if len({step.name for step in self.steps}) != len(self.steps):
             yield "steps: two steps have one name"
+
+    def _hook_problems(self) -> Iterator[str]:
+        steps = [step.name for step in self.steps]
+        for hook in self.hooks:
+            if hook.after not in steps:
+                yield f"hooks.{hook.name}.after: no step {hook.after!r}; there are {', '.join(steps)}"
+            if hook.table not in self.tables:
+                yield f"hooks.{hook.name}.table: no output or intermediate {hook.table!r}"
+        if len({hook.name for hook in self.hooks}) != len(self.hooks):
+            yield "hooks: two hooks have one name"
 
     def _mutation_problems(self) -> Iterator[str]:
         for name, mutation in self.mutations.items():
@@ -313,6 +376,7 @@ def _allowed(location: tuple[int | str, ...]) -> tuple[str, ...]:
     holders: Mapping[str, type[Declared]] = {
         "sources": Source,
         "steps": Step,
+        "hooks": SqlHook,
         "outputs": Output,
         "modes": Mode,
         "code": Code,

@@ -87,7 +87,8 @@ class PhaseRecord:
     """A committed state. `inputs` is the JSON of PhaseInputs; `touched` says what its mutations did.
 
     `prefix` is what every table of the state starts with; `epoch` counts the commits of this fingerprint; `commands`
-    are the steps' command lines as they ran.
+    are the steps' command lines as they ran. `empty` names the tables that a hook left empty, as is declared, in this
+    phase or in one that it stands on.
     """
 
     fingerprint: Fingerprint
@@ -104,6 +105,7 @@ class PhaseRecord:
     schema_version: int
     touched: tuple[Touched, ...] = ()
     commands: tuple[str, ...] = ()
+    empty: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -121,6 +123,7 @@ class PhaseRecord:
             "schema_version": self.schema_version,
             "touched": [touched.to_json() for touched in self.touched],
             "commands": list(self.commands),
+            "empty": list(self.empty),
         }
 
     @classmethod
@@ -140,6 +143,7 @@ class PhaseRecord:
             schema_version=value["schema_version"],
             touched=tuple(Touched.from_json(touched) for touched in value["touched"]),
             commands=tuple(str(command) for command in value["commands"]),
+            empty=tuple(str(table) for table in value["empty"]),
         )
 
     @classmethod

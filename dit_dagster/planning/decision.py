@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dit_dagster.errors import NothingToResume
 from dit_dagster.model.identity import Fingerprint, TableName
+from dit_dagster.model.resumption import PhaseAt, Resume
 from dit_dagster.model.state import PhaseRecord
 from dit_dagster.planning.fingerprint import SCHEMA_VERSION
 from dit_dagster.planning.plan import Node, Plan
@@ -40,6 +42,7 @@ REASON_KINDS = (
     "output",
     "expired",
     "unfinished",
+    "opaque",
     "forced",
 )
 """In the order in which they are reported."""
@@ -95,7 +98,7 @@ NOTHING_KNOWN = KnownState(record=None, facts={})
 
 def decide(plan: Plan, known: Known) -> Mapping[Fingerprint, Decision]:
     """Decide every node of the plan, in the plan's order."""
-    forced = frozenset(plan.nodes) if plan.request.force else frozenset()
+    forced = forced_phases(plan)
     damage = {name: _damage(known.states.get(name, NOTHING_KNOWN)) for name in plan.nodes}
     usable = {name for name, problem in damage.items() if problem is None and name not in forced}
     needed = _needed(plan, usable)
@@ -106,11 +109,47 @@ def decide(plan: Plan, known: Known) -> Mapping[Fingerprint, Decision]:
             decisions[name] = Reuse(record=record)
         elif name in needed:
             epoch = record.epoch if record is not None else -1
-            reasons = tuple(_reasons(node, known, damage[name], name in forced))
+            reasons = tuple(_reasons(node, known, damage[name], forced.get(name)))
             decisions[name] = Run(reasons=reasons, known_epoch=epoch)
         else:
             decisions[name] = NotNeeded(record=record)
     return decisions
+
+
+def forced_phases(plan: Plan) -> Mapping[Fingerprint, Reason]:
+    """The phases that run whatever is known, each with the reason."""
+    request = plan.request
+    if request.force or request.resume is Resume.NEVER:
+        option = "--force" if request.force else "--resume never"
+        return dict.fromkeys(plan.nodes, Reason(kind="forced", detail=option))
+    if request.pipeline.opaque_hooks:
+        unseen = f"hook {', '.join(request.pipeline.opaque_hooks)} is neither hashed nor has a version"
+        return dict.fromkeys(plan.nodes, Reason(kind="opaque", detail=unseen))
+    if request.from_phase is None:
+        return {}
+    start = plan.mode(request.from_phase.mode).path[request.from_phase.number - 1]
+    return dict.fromkeys(
+        plan.with_descendants(start), Reason(kind="forced", detail=f"--from-phase {request.from_phase}")
+    )
+
+
+def refuse_fresh_start(plan: Plan, decisions: Mapping[Fingerprint, Decision]) -> None:
+    """NothingToResume if the run must resume, and a mode of it would begin from nothing.
+
+    A mode whose last state stands, or an ancestor of what must run, goes on from there; one whose first phase must run
+    does not.
+    """
+    if plan.request.resume is not Resume.ALWAYS:
+        return
+    for name, decided in decisions.items():
+        node = plan.nodes[name]
+        if node.parent is None and isinstance(decided, Run):
+            mode, index = node.position
+            why = "; ".join(str(reason) for reason in decided.reasons)
+            raise NothingToResume(
+                f"--resume always: {PhaseAt(mode, index + 1)} {node.window} would run from nothing ({why}); "
+                "run with --resume if-possible, which is the default"
+            )
 
 
 def _needed(plan: Plan, usable: set[Fingerprint]) -> frozenset[Fingerprint]:
@@ -151,15 +190,15 @@ def changed_since(record: PhaseRecord, facts: Mapping[TableName, TableFacts]) ->
     return None
 
 
-def _reasons(node: Node, known: Known, damage: Reason | None, forced: bool) -> Iterator[Reason]:
+def _reasons(node: Node, known: Known, damage: Reason | None, forced: Reason | None) -> Iterator[Reason]:
     if damage is not None and damage.kind == "never ran":
         predecessor = known.predecessors.get(node.position)
         changes = tuple(_changes(node, predecessor)) if predecessor is not None else ()
         yield from changes or (damage,)
     elif damage is not None:
         yield damage
-    if forced:
-        yield Reason(kind="forced", detail="--force")
+    if forced is not None:
+        yield forced
 
 
 def _changes(node: Node, predecessor: PhaseRecord) -> Iterator[Reason]:

@@ -1,8 +1,7 @@
 """The address of a state by its inputs, known before it is computed.
 
 `sha256(canonical JSON of PhaseInputs)`. Everything that can change a phase's output is a field of `PhaseInputs`;
-`OUTSIDE` lists, with the reason, what is known of a phase and left out. A test walks the dataclasses and fails on a
-field that is in neither.
+`identity_table` says of every field of a request and a declaration whether it is in the key, and why.
 """
 
 from __future__ import annotations
@@ -13,64 +12,11 @@ from typing import Any
 
 from dit_dagster.model.experiment import CodeIdentity, SourceIdentity
 from dit_dagster.model.identity import Fingerprint, content_hash
-from dit_dagster.model.pipeline import Step
+from dit_dagster.model.pipeline import Hook, Step
 from dit_dagster.model.window import Window
 
 SCHEMA_VERSION = 1
 """Raised whenever a fingerprint would mean something else; records of another version count as none."""
-
-INSIDE: Mapping[str, str] = {
-    "Request.window": "as `from_start` steps read it; a phase's own window is PhaseInputs.window",
-    "Pipeline.code": "the tree is computed over its paths",
-    "Pipeline.sources": "each table's identity",
-    "Pipeline.steps": "as declared, with the dates of each step",
-    "Pipeline.parameters": "they stand in the steps' commands",
-    "Pipeline.mutations": "the recipe, with its dates",
-    "Pipeline.outage": "its days are in the recipe",
-    "Pipeline.sharing": "off: mode and position join the key, so that nothing is shared between modes",
-    "Source.table": "its identity: creation, modification, etag, rows",
-    "Source.day": "an outage's recipe names the column by which it drops days",
-    "Code.paths": "the tree is hashed over them",
-    "Outage.from_": "its date is in the recipe",
-    "Outage.to": "its date is in the recipe",
-    "Outage.sources": "one recipe for each",
-    "Step.name": "it is the step",
-    "Step.command": "it is the step",
-    "Step.dates": "it changes the rendered end date",
-    "Step.window": "it changes the rendered start date",
-    "Step.environment": "the program can read it",
-    "Mode.replica": "a replica is never shared with another",
-}
-
-OUTSIDE: Mapping[str, str] = {
-    "Request.pipeline": "its fields are judged one by one",
-    "Request.commit": "the tree says what runs; a rebase or an amended message keeps the cache",
-    "Request.experiment": "a name",
-    "Request.modes": "they select phases, and do not change any",
-    "Request.tail": "it shows in the phases' windows",
-    "Request.lookback": "it shows in the phases' windows",
-    "Request.jobs": "parallelism does not reach a phase",
-    "Request.force": "it decides about running, not about the result",
-    "Pipeline.name": "a name",
-    "Pipeline.repository": "where the tree was found does not change it",
-    "Pipeline.description": "for readers",
-    "Pipeline.window": "a default of the request",
-    "Pipeline.tail": "a default of the request",
-    "Pipeline.lookback": "a default of the request",
-    "Pipeline.reads_back": "it judges a mutation's reach, after the fact",
-    "Pipeline.owns_to_end": "it validates plans; the program owns what it owns",
-    "Pipeline.intermediates": "names of tables stand in the steps' commands",
-    "Pipeline.outputs": "how tables are compared: a changed policy costs a scan, never a run",
-    "Pipeline.modes": "they resolve to phases",
-    "Pipeline.reference": "which pairs are compared",
-    "Pipeline.default_modes": "a default of the request",
-    "Pipeline.keep": "how long a state is kept, not what it holds",
-    "Source.where": "the rows that are counted for coverage; no phase is told of it",
-    "Step.labels": "labels are for bills and clean-up",
-    "Mode.phases": "each phase has its own fingerprint",
-    "Mode.compared_with": "which pairs are compared",
-    "Mode.purpose": "for readers",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,3 +67,8 @@ def step_identity(step: Step, phase: Window, experiment: Window) -> Mapping[str,
         "environment": dict(step.environment),
         "window": [window.start.isoformat(), window.end.isoformat()],
     }
+
+
+def hook_identity(hook: Hook) -> Mapping[str, Any]:
+    """A hook as it is declared. What its file holds is in the tree, or its version stands for it."""
+    return {"hook": hook.model_dump(mode="json")}

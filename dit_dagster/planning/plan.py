@@ -13,11 +13,12 @@ from typing import Any
 
 from dit_dagster.errors import UsageError
 from dit_dagster.model.experiment import CodeIdentity, Request, Sources
+from dit_dagster.model.golden import LABEL, Golden
 from dit_dagster.model.identity import Fingerprint, content_hash
 from dit_dagster.model.mode import OUTAGE
 from dit_dagster.model.mutation import Mutation, RestrictKeys
 from dit_dagster.model.window import Window
-from dit_dagster.planning.fingerprint import PhaseInputs, step_identity
+from dit_dagster.planning.fingerprint import PhaseInputs, hook_identity, step_identity
 from dit_dagster.planning.modes import Calendar, ResolvedPhase, calendar, resolve, uncovered
 
 
@@ -75,6 +76,19 @@ class NoPair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GoldenPair:
+    """One comparison of a mode's output with the golden state, whatever mode that is of."""
+
+    output: str
+    right: str
+    golden: Golden
+    left: str = LABEL
+
+
+AnyPair = Pair | GoldenPair | NoPair
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What a run will do, apart from what can be reused."""
 
@@ -84,7 +98,7 @@ class Plan:
     sources: Sources
     modes: tuple[PlannedMode, ...]
     nodes: Mapping[Fingerprint, Node] = field(repr=False)
-    pairs: tuple[Pair | NoPair, ...]
+    pairs: tuple[AnyPair, ...]
 
     @property
     def selected(self) -> tuple[PlannedMode, ...]:
@@ -117,6 +131,14 @@ class Plan:
                 found[parent] = max(found[parent], found[name] + 1)
         return found
 
+    def with_descendants(self, start: Fingerprint) -> frozenset[Fingerprint]:
+        """A phase, and all that stands on it, in whichever mode."""
+        found = {start}
+        for name, node in self.nodes.items():  # in an order in which they can run: parents come first
+            if found.intersection(node.parents):
+                found.add(name)
+        return frozenset(found)
+
     def mode(self, name: str) -> PlannedMode:
         return next(mode for mode in self.modes if mode.name == name)
 
@@ -140,6 +162,8 @@ def make_plan(request: Request, code: CodeIdentity, sources: Sources) -> Plan:
     for name in request.modes:
         builder.mode(name)
     modes = tuple(builder.modes.values())
+    if request.from_phase is not None:
+        request.from_phase.refuse_unless_among({mode.name: len(mode.path) for mode in modes})
     ordered = (*(mode for mode in modes if mode.selected), *(mode for mode in modes if not mode.selected))
     return Plan(
         request=request,
@@ -216,7 +240,7 @@ class _Builder:
         reference = self._reference(mutation)
         inputs = PhaseInputs(
             code=self._code,
-            steps=tuple(step_identity(step, phase.window, self._request.window) for step in pipeline.steps),
+            steps=tuple(self._steps(phase.window)),
             window=phase.window,
             parameters=pipeline.parameters,
             sources=self._sources,
@@ -238,6 +262,13 @@ class _Builder:
             )
         return fingerprint
 
+    def _steps(self, window: Window) -> Iterator[Mapping[str, Any]]:
+        """Each step, and after it its hooks."""
+        pipeline = self._request.pipeline
+        for step in pipeline.steps:
+            yield step_identity(step, window, self._request.window)
+            yield from (hook_identity(hook) for hook in pipeline.hooks if hook.after == step.name)
+
     def _reference(self, mutation: tuple[Mutation, ...]) -> Fingerprint | None:
         chosen = [one.chosen_by for one in mutation if isinstance(one, RestrictKeys) and one.chosen_by]
         return self.mode(chosen[0].mode).leaf if chosen else None
@@ -254,13 +285,18 @@ class _Builder:
         return recipe
 
 
-def _pairs(request: Request, modes: Mapping[str, PlannedMode]) -> Iterator[Pair | NoPair]:
-    """A star: every mode against the reference, which is the declared one if selected, else the first selected."""
+def _pairs(request: Request, modes: Mapping[str, PlannedMode]) -> Iterator[AnyPair]:
+    """A star: every mode against the reference, which is the declared one if selected, else the first selected.
+
+    The golden state, if it is asked for, is compared with the reference, whatever mode it is of.
+    """
     declared = [name for name in request.pipeline.available_modes if name in request.modes]
     reference = request.pipeline.reference if request.pipeline.reference in request.modes else declared[0]
     others = [name for name in declared if name != reference]
     for output in request.pipeline.outputs:
-        if not others:
+        if request.with_golden:
+            yield _golden_pair(request, output, reference)
+        elif not others:
             reason = f"only {reference} was run; add a mode to --modes"
             yield NoPair(output=output, left=reference, right=reference, reason=reason)
         for name in others:
@@ -270,6 +306,13 @@ def _pairs(request: Request, modes: Mapping[str, PlannedMode]) -> Iterator[Pair 
                 yield Pair(output=output, left=with_mode, right=name)
             else:
                 yield NoPair(output=output, left=with_mode, right=name, reason=nothing)
+
+
+def _golden_pair(request: Request, output: str, mode: str) -> GoldenPair | NoPair:
+    if request.golden is None:
+        remedy = f"'dit golden set {request.pipeline.name} --commit REF' sets one"
+        return NoPair(output=output, left=LABEL, right=mode, reason=f"no golden state is set; {remedy}")
+    return GoldenPair(output=output, right=mode, golden=request.golden)
 
 
 def _nothing_to_compare(

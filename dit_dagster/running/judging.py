@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Any
+from typing import Any, assert_never
 
 from dit_dagster.comparing import (
     DIGEST_VERSION,
@@ -57,7 +57,7 @@ from dit_dagster.model.verdict import (
 from dit_dagster.model.verdict_json import comparison_json
 from dit_dagster.model.window import Window
 from dit_dagster.planning.decision import changed_since
-from dit_dagster.planning.plan import NoPair, Pair, Plan, PlannedMode
+from dit_dagster.planning.plan import AnyPair, GoldenPair, NoPair, Pair, Plan, PlannedMode
 from dit_dagster.ports import Event, Statement, Warehouse
 from dit_dagster.running.parting import first_parting
 from dit_dagster.running.phase import compared_role
@@ -90,7 +90,7 @@ class Judge:
     expected_days: tuple[date, ...]
     expectation: Expectation = Expectation.MUST_MATCH
 
-    def pairs(self, outcomes: Outcomes, wanted: Sequence[Pair | NoPair] | None = None) -> tuple[Comparison, ...]:
+    def pairs(self, outcomes: Outcomes, wanted: Sequence[AnyPair] | None = None) -> tuple[Comparison, ...]:
         """A comparison for each pair of the plan (or of `wanted`), in the plan's order."""
         pairs = self.plan.pairs if wanted is None else wanted
         addresses = {pair: self._address(pair, outcomes) for pair in pairs if isinstance(pair, Pair)}
@@ -110,16 +110,16 @@ class Judge:
         )
         return tuple(judged_pairs)
 
-    def _changed(self, pairs: Sequence[Pair | NoPair], outcomes: Outcomes) -> Mapping[str, str]:
+    def _changed(self, pairs: Sequence[AnyPair], outcomes: Outcomes) -> Mapping[str, str]:
         """The modes whose final state is no longer what was committed, and how: no verdict may speak of those."""
-        names = {side for pair in pairs if isinstance(pair, Pair) for side in (pair.left, pair.right)}
+        names = {side for pair in pairs for side in _modes_of(pair)}
         records = {name: record_of(outcomes.get(self.plan.mode(name).leaf)) for name in sorted(names)}
         there = {name: record for name, record in records.items() if record is not None}
         facts = self.workplace.warehouse.facts([table.name for record in there.values() for table in record.tables])
         found = {name: changed_since(record, facts) for name, record in there.items()}
         return {name: changed for name, changed in found.items() if changed is not None}
 
-    def _event(self, judged_pair: Comparison, addresses: Mapping[Pair, str | None], pair: Pair | NoPair) -> Event:
+    def _event(self, judged_pair: Comparison, addresses: Mapping[Pair, str | None], pair: AnyPair) -> Event:
         """The verdict, addressed by the states it is about if it is about states alone."""
         lasting = judged_pair.outcome is not Outcome.ERROR and not judged_pair.remembered
         address = addresses.get(pair) if isinstance(pair, Pair) and lasting else None
@@ -137,14 +137,14 @@ class Judge:
 
     def _pair(
         self,
-        pair: Pair | NoPair,
+        pair: AnyPair,
         address: str | None,
         remembered: Mapping[str | None, Mapping[str, Any]],
         outcomes: Outcomes,
         digests: Digests,
         changed: Mapping[str, str],
     ) -> Comparison:
-        touched = [name for name in (pair.left, pair.right) if isinstance(pair, Pair) and name in changed]
+        touched = [name for name in _modes_of(pair) if name in changed]
         if address is not None and address in remembered and not touched:
             payload = {name: value for name, value in remembered[address].items() if name != "commit"}
             return Comparison(
@@ -170,19 +170,22 @@ class Judge:
             remembered=False,
         )
 
-    def _verdict(self, pair: Pair | NoPair, outcomes: Outcomes, digests: Digests) -> Verdict:
+    def _verdict(self, pair: AnyPair, outcomes: Outcomes, digests: Digests) -> Verdict:
         output = self.plan.request.pipeline.outputs[pair.output]
         evidence = Evidence(
             left=Side(label=pair.left, table=""), right=Side(label=pair.right, table=""), policy=output.policy
         )
         if isinstance(pair, NoPair):
             return NotCompared(evidence=evidence, reason=pair.reason)
-        left, right = self.plan.mode(pair.left), self.plan.mode(pair.right)
-        for mode in (left, right):
+        modes = [self.plan.mode(name) for name in _modes_of(pair)]
+        for mode in modes:
             if record_of(outcomes.get(mode.leaf)) is None:
                 return Skipped(evidence=evidence, reason=f"{mode.name}: {why_no_state(mode, outcomes)}")
         try:
-            return self._of_states(pair, output, left, right, digests)
+            if isinstance(pair, GoldenPair):
+                return self._of_golden(pair, output, modes[0], digests, evidence)
+            verdict = self._of_states(pair, output, modes[0], modes[1], digests)
+            return _warned_of_emptiness(verdict, modes, digests)
         except DitError as error:
             return Error(evidence=evidence, reason=str(error))
         except Exception as error:  # noqa: BLE001  # the other pairs are judged; this one is no pass
@@ -210,6 +213,42 @@ class Judge:
         if judged(verdict, self.expectation) is Outcome.PASS:
             verdict = self._lessened(verdict, pair, output, left, right, digests)
         return self._warned(verdict, pair, output, right, boundaries, digests)
+
+    def _of_golden(
+        self, pair: GoldenPair, output: Output, mode: PlannedMode, digests: Digests, evidence: Evidence
+    ) -> Verdict:
+        """The verdict on a mode and the golden state. What is missing of a mode is missing of both."""
+        golden, warehouse = pair.golden.record, self.workplace.warehouse
+        identities = {name: identity.to_json() for name, identity in self.plan.sources.items()}
+        reason = pair.golden.why_incomparable(identities, self.plan.request.window)
+        table = golden.table(compared_role(pair.output, output))
+        if reason is not None or table is None:
+            reason = reason or f"the golden state holds no {pair.output}, which was declared later; set another"
+            return Incomparable(evidence=evidence, reason=reason)
+        changed = changed_since(golden, warehouse.facts([one.name for one in golden.tables]))
+        if changed is not None:
+            return Error(evidence=evidence, reason=f"the golden state: {changed}; set another")
+        verdict = compare_tables(
+            warehouse,
+            table,
+            digests.table(mode.leaf, pair.output),
+            output.policy,
+            left_label=f"{pair.left} ({pair.golden.mode} at {golden.commit[:12]})",
+            right_label=pair.right,
+            right_digest=digests.of(mode.leaf, pair.output),
+        )
+        if judged(verdict, self.expectation) is Outcome.PASS:
+            missing = self._missing(digests.of(mode.leaf, pair.output)) if output.day is not None else ()
+            if missing:
+                return Incomplete(evidence=verdict.evidence, missing_left=missing, missing_right=missing)
+            repeated = self._repeated_versions(pair, output, (mode,), digests)
+            if repeated:
+                return Incomparable(evidence=verdict.evidence, reason=repeated)
+        record = digests.record(mode.leaf)
+        if record is not None and record.prefix == golden.prefix:
+            warning = "this is the golden state itself: the same code on the same input"
+            return replace(verdict, evidence=replace(verdict.evidence, warnings=(*verdict.evidence.warnings, warning)))
+        return verdict
 
     def _told(
         self, explanation: Explanation, pair: Pair, left: PlannedMode, right: PlannedMode, digests: Digests
@@ -279,7 +318,7 @@ class Judge:
         return tuple(day for day in self.expected_days if day not in there)
 
     def _repeated_versions(
-        self, pair: Pair, output: Output, modes: tuple[PlannedMode, PlannedMode], digests: Digests
+        self, pair: AnyPair, output: Output, modes: Sequence[PlannedMode], digests: Digests
     ) -> str | None:
         """For an SCD-2 table: which side holds one (key, version) twice, so that its last version is arbitrary."""
         if output.versioned is None:
@@ -464,6 +503,30 @@ _FIELDS = frozenset(
 def _whole(payload: Mapping[str, Any]) -> bool:
     """Whether a recorded verdict can be taken for one: with a field missing, it is judged again."""
     return payload.keys() >= _FIELDS and payload["outcome"] in set(Outcome)
+
+
+def _warned_of_emptiness(verdict: Verdict, modes: Sequence[PlannedMode], digests: Digests) -> Verdict:
+    """With a warning for each mode that stands on a table which a hook left empty: that was declared, and is said."""
+    records = {mode.name: digests.record(mode.leaf) for mode in modes}
+    warnings = tuple(
+        f"{name} stands on {', '.join(record.empty)}, which a hook left empty, as is declared"
+        for name, record in records.items()
+        if record is not None and record.empty
+    )
+    evidence = replace(verdict.evidence, warnings=(*verdict.evidence.warnings, *warnings))
+    return replace(verdict, evidence=evidence) if warnings else verdict
+
+
+def _modes_of(pair: AnyPair) -> tuple[str, ...]:
+    """The modes of this plan whose states a pair is about."""
+    match pair:
+        case Pair():
+            return (pair.left, pair.right)
+        case GoldenPair():
+            return (pair.right,)
+        case NoPair():
+            return ()
+    assert_never(pair)
 
 
 def why_no_state(mode: PlannedMode, outcomes: Outcomes) -> str:

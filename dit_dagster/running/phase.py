@@ -11,7 +11,7 @@ import shlex
 import string
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from graphlib import TopologicalSorter
 from typing import Any
@@ -19,13 +19,14 @@ from typing import Any
 from dit_dagster.comparing import Digest, digest
 from dit_dagster.errors import BadDeclaration, Interrupted, StateInvalid, StepFailed, Uncomparable
 from dit_dagster.model.identity import TableName
-from dit_dagster.model.pipeline import Output, Pipeline, Step
+from dit_dagster.model.pipeline import Hook, Output, Pipeline, Step
 from dit_dagster.model.state import PhaseRecord, StateTable, Touched
 from dit_dagster.planning.decision import changed_since
 from dit_dagster.planning.fingerprint import SCHEMA_VERSION, step_window
 from dit_dagster.planning.plan import Node, Plan
 from dit_dagster.ports import Checkout, Environment, Invocation, TableFacts, Warehouse
-from dit_dagster.running.labels import run_labels
+from dit_dagster.running.hooks import is_empty, run_hook
+from dit_dagster.running.labels import PHASE, phase_label, run_labels
 from dit_dagster.running.names import state_table
 from dit_dagster.running.sources import Input
 from dit_dagster.running.workplace import Workplace
@@ -66,9 +67,10 @@ def attempt_phase(
     from dit_dagster.running.views import check_views
 
     started = time.monotonic()
+    workplace = _labelled(attempt, workplace)
     if attempt.parent is not None:
         _clone_state(attempt, workplace)
-    commands = [_run_step(attempt, step, workplace, line, stopped) for step in attempt.plan.request.pipeline.steps]
+    commands, empty = _run_steps(attempt, workplace, line, stopped)
     facts = _settled(attempt, workplace, stopped)
     tables = tuple(_state_table(found, attempt.prefix) for found in facts.values())
     check_outputs(attempt.plan.request.pipeline, tables, facts)
@@ -91,9 +93,15 @@ def attempt_phase(
         seconds=round(time.monotonic() - started, 3),
         schema_version=SCHEMA_VERSION,
         touched=attempt.touched,
-        commands=tuple(commands),
+        commands=commands,
+        empty=empty,
     )
     return Committable(record=record, digests=digests)
+
+
+def _labelled(attempt: Attempt, workplace: Workplace) -> Workplace:
+    """The workplace with the phase's label, besides the run's, on what the warehouse does for it."""
+    return replace(workplace, warehouse=workplace.warehouse.labelled({PHASE: phase_label(attempt.node.fingerprint)}))
 
 
 def compared_role(name: str, output: Output) -> str:
@@ -137,6 +145,51 @@ def _refuse_late_writes(attempt: Attempt, facts: Mapping[TableName, TableFacts],
             raise StateInvalid(f"a step wrote into source {source!r}, which every mode reads; it may only read it")
 
 
+def _run_steps(
+    attempt: Attempt, workplace: Workplace, line: Callable[[str], None], stopped: Callable[[], bool]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Every step, and after it its hooks: what was run, and which tables hooks have left empty by now."""
+    commands: list[str] = []
+    empty = set(attempt.parent.empty) if attempt.parent is not None else set()
+    for step in attempt.plan.request.pipeline.steps:
+        commands.append(_run_step(attempt, step, workplace, line, stopped))
+        for hook in attempt.plan.request.pipeline.hooks:
+            if hook.after == step.name:
+                said, left_empty = _run_hook(attempt, hook, step, workplace, line, stopped)
+                commands.append(said)
+                if left_empty:
+                    empty.add(hook.table)
+    return tuple(commands), tuple(sorted(empty))
+
+
+def _run_hook(
+    attempt: Attempt,
+    hook: Hook,
+    step: Step,
+    workplace: Workplace,
+    line: Callable[[str], None],
+    stopped: Callable[[], bool],
+) -> tuple[str, bool]:
+    """Run a hook to its end, on the dates of its step: what was run, and whether its table is empty now."""
+    values = placeholders(attempt, step, workplace)
+    table = workplace.dataset.table(state_table(attempt.prefix, hook.table))
+
+    def call(command: tuple[str, ...]) -> None:
+        _invoke(f"hook {hook.name!r}", _prepared(attempt, step, workplace, command), attempt, workplace, line, stopped)
+
+    line(f"# hook {hook.name}")
+    said = run_hook(
+        hook,
+        table,
+        values,
+        checkout=attempt.checkout.directory,
+        warehouse=workplace.warehouse,
+        fill=lambda text: fill(text, values),
+        call=call,
+    )
+    return said, is_empty(hook, table, workplace.warehouse)
+
+
 def _run_step(
     attempt: Attempt,
     step: Step,
@@ -145,7 +198,18 @@ def _run_step(
     stopped: Callable[[], bool],
 ) -> str:
     """Run one step to its end. The command line as it ran."""
-    invocation = _invocation(attempt, step, workplace)
+    return _invoke(f"step {step.name!r}", _invocation(attempt, step, workplace), attempt, workplace, line, stopped)
+
+
+def _invoke(
+    what: str,
+    invocation: Invocation,
+    attempt: Attempt,
+    workplace: Workplace,
+    line: Callable[[str], None],
+    stopped: Callable[[], bool],
+) -> str:
+    """Run one command to its end, as it was rendered; `what` it is, for messages."""
     command = shlex.join(invocation.arguments)
     line(f"$ {command}")
     last: list[str] = []
@@ -155,20 +219,27 @@ def _run_step(
         line(text)
 
     ended = workplace.runner.run(invocation, line=keep, stopped=stopped)
-    line(f"# {step.name}: exit {ended.code} after {ended.seconds:.1f} s")
+    line(f"# {what}: exit {ended.code} after {ended.seconds:.1f} s")
     if stopped():
         raise Interrupted(15)
     if ended.code != 0:
         said = f": {' / '.join(last)[:_LAST_WORDS]}" if last else ""
-        raise StepFailed(f"step {step.name!r} over {attempt.node.window} ended with exit code {ended.code}{said}")
+        raise StepFailed(f"{what} over {attempt.node.window} ended with exit code {ended.code}{said}")
     return command
 
 
 def _invocation(attempt: Attempt, step: Step, workplace: Workplace) -> Invocation:
     values = placeholders(attempt, step, workplace)
     request = attempt.plan.request
-    labels = run_labels(request, attempt.run_id)
+    labels = {**run_labels(request, attempt.run_id), PHASE: phase_label(attempt.node.fingerprint)}
     labelled = [part.format(key=key, value=value) for key, value in labels.items() for part in step.labels]
+    arguments = (*(fill(part, values) for part in step.command), *labelled)
+    return _prepared(attempt, step, workplace, arguments)
+
+
+def _prepared(attempt: Attempt, step: Step, workplace: Workplace, arguments: tuple[str, ...]) -> Invocation:
+    """A command in the commit's environment, with the variables of its step."""
+    values = placeholders(attempt, step, workplace)
     binaries = ":".join(str(directory) for directory in attempt.environment.binaries)
     variables = {
         **workplace.variables,
@@ -176,7 +247,6 @@ def _invocation(attempt: Attempt, step: Step, workplace: Workplace) -> Invocatio
         "VIRTUAL_ENV": str(attempt.environment.directory),
         **{name: fill(value, values) for name, value in step.environment.items()},
     }
-    arguments = (*(fill(part, values) for part in step.command), *labelled)
     program = _program(arguments[0], attempt.environment)
     return Invocation(
         arguments=(program, *arguments[1:]),

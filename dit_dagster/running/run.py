@@ -9,21 +9,34 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from dit_dagster.errors import InfrastructureError, UnknownName
 from dit_dagster.model.experiment import CodeIdentity, Request, SourceIdentity
+from dit_dagster.model.golden import Golden
 from dit_dagster.model.identity import Commit, ExperimentId, Fingerprint, TableName, Tree
 from dit_dagster.model.outcome import Cancelled, Failed, PhaseOutcome, Ran, Reused
 from dit_dagster.model.pipeline import Pipeline
+from dit_dagster.model.resumption import PhaseAt, Resume
 from dit_dagster.model.state import PhaseRecord
 from dit_dagster.model.verdict import Outcome, combined
 from dit_dagster.model.window import Window
-from dit_dagster.planning.decision import Decision, Known, KnownState, NotNeeded, Reason, Reuse, Run, decide
-from dit_dagster.planning.plan import NoPair, Pair, Plan, make_plan
+from dit_dagster.planning.decision import (
+    Decision,
+    Known,
+    KnownState,
+    NotNeeded,
+    Reason,
+    Reuse,
+    Run,
+    decide,
+    refuse_fresh_start,
+)
+from dit_dagster.planning.plan import AnyPair, Plan, make_plan
 from dit_dagster.ports import Event
 from dit_dagster.running.collection import collected_prefixes
+from dit_dagster.running.costs import Estimate, estimate, record_costs, refuse_too_much
 from dit_dagster.running.judging import Comparison, Judge
 from dit_dagster.running.labels import run_labels
 from dit_dagster.running.orchestrator import Orchestrator, Stop
@@ -32,6 +45,7 @@ from dit_dagster.running.sources import DayCounts, count_days, days_with_rows, i
 from dit_dagster.running.workplace import Note, Watch, Workplace, silence
 
 _PREDECESSORS = 500
+_CLOCKS_APART = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +55,7 @@ class Prospect:
     plan: Plan
     decisions: Mapping[Fingerprint, Decision]
     counts: DayCounts = field(repr=False)
+    estimates: Mapping[Fingerprint, Estimate] = field(default_factory=dict)
 
     @property
     def expected_days(self) -> tuple[date, ...]:
@@ -84,19 +99,29 @@ class Report:
 
 def identify_code(pipeline: Pipeline, commit: Commit, workplace: Workplace) -> CodeIdentity:
     """The tree and the environment that a commit stands for."""
-    tree = workplace.code.tree(commit, pipeline.code.paths)
+    tree = workplace.code.tree(commit, pipeline.hashed_paths)
     checkout = workplace.code.checkout(commit, tree)
     return CodeIdentity(tree=tree, environment=workplace.environments.identity(checkout))
 
 
-def prospect(request: Request, workplace: Workplace, *, run_id: str | None = None) -> Prospect:
-    """Plan and decide. Reads only, unless a `run_id` lets it record how many rows the sources have per day."""
+def prospect(request: Request, workplace: Workplace, *, run_id: str | None = None, estimated: bool = False) -> Prospect:
+    """Plan and decide. UsageError for what must not begin.
+
+    `estimated`: with the bytes that each phase is expected to read, as a limit on them needs as well.
+    Reads only, unless a `run_id` lets it record how many rows the sources have per day.
+    """
     code = identify_code(request.pipeline, request.commit, workplace)
     sources = identify(workplace.warehouse, request.pipeline)
     plan = make_plan(request, code, sources)
     counts = count_days(workplace.warehouse, workplace.registry, request.pipeline, sources, request.window, run_id)
     refuse_empty_windows(plan, counts)
-    return Prospect(plan=plan, decisions=decide(plan, gather(plan, workplace)), counts=counts)
+    known = gather(plan, workplace)
+    decisions = decide(plan, known)
+    refuse_fresh_start(plan, decisions)
+    wanted = estimated or request.max_bytes is not None
+    estimates = estimate(plan, decisions, known, workplace) if wanted else {}
+    refuse_too_much(plan, estimates)
+    return Prospect(plan=plan, decisions=decisions, counts=counts, estimates=estimates)
 
 
 def gather(plan: Plan, workplace: Workplace) -> Known:
@@ -195,6 +220,7 @@ def execute(
 ) -> tuple[Mapping[Fingerprint, PhaseOutcome], int]:
     """Bring these modes to their states. Returns an outcome per phase, and the most phases that ran at once."""
     workplace = _labelled(prospect_, workplace, run_id)
+    since = datetime.now(UTC) - _CLOCKS_APART
     orchestrator = Orchestrator(
         plan=prospect_.plan,
         decisions=prospect_.decisions,
@@ -205,6 +231,7 @@ def execute(
     )
     outcomes = orchestrator.execute(prospect_.plan.nodes_of(modes))
     _record_reuse(prospect_.plan, outcomes, workplace, run_id)
+    record_costs(prospect_.plan, outcomes, workplace, run_id, since)
     return outcomes, orchestrator.peak_parallel
 
 
@@ -213,7 +240,7 @@ def judge(
     workplace: Workplace,
     run_id: str,
     outcomes: Mapping[Fingerprint, PhaseOutcome],
-    pairs: Sequence[Pair | NoPair] | None = None,
+    pairs: Sequence[AnyPair] | None = None,
 ) -> tuple[Comparison, ...]:
     """The verdict on each pair. Meanwhile the run beats, so that nothing that it compares is taken away."""
     workplace = _labelled(prospect_, workplace, run_id)
@@ -292,6 +319,11 @@ def request_json(request: Request) -> dict[str, Any]:
         "lookback": request.lookback,
         "jobs": request.jobs,
         "force": request.force,
+        "resume": request.resume.value,
+        "from_phase": request.from_phase and str(request.from_phase),
+        "max_bytes": request.max_bytes,
+        "with_golden": request.with_golden,
+        "golden": request.golden and request.golden.to_json(),
     }
 
 
@@ -308,6 +340,11 @@ def request_from_json(pipeline: Pipeline, value: Mapping[str, Any]) -> Request:
         lookback=value["lookback"],
         jobs=value["jobs"],
         force=value["force"],
+        resume=Resume(value.get("resume", Resume.IF_POSSIBLE)),
+        max_bytes=value.get("max_bytes"),
+        with_golden=value.get("with_golden", False),
+        golden=Golden.from_json(value["golden"]) if value.get("golden") else None,
+        from_phase=PhaseAt.parse(value["from_phase"]) if value.get("from_phase") else None,
     )
 
 

@@ -29,7 +29,7 @@ from dit_dagster.model.outcome import (
 from dit_dagster.model.pipeline import Pipeline
 from dit_dagster.model.state import PhaseRecord
 from dit_dagster.model.verdict import Outcome
-from dit_dagster.planning.plan import NoPair, Pair, Plan
+from dit_dagster.planning.plan import AnyPair, Plan
 from dit_dagster.ports import Event, Registry
 from dit_dagster.running.judging import Comparison
 from dit_dagster.running.run import Prospect, Report, judge, reopen_run
@@ -150,7 +150,7 @@ def _waits(prospect: Prospect, so_far: Progress, checked: frozenset[PairKey]) ->
     )
 
 
-def _has_states(prospect: Prospect, pair: Pair | NoPair, so_far: Progress) -> bool:
+def _has_states(prospect: Prospect, pair: AnyPair, so_far: Progress) -> bool:
     """Whether both sides came to a state, so that a process that depends on both will be started."""
     leaves = [mode.leaf for mode in prospect.plan.modes if mode.name in (pair.left, pair.right)]
     return all(record_of(so_far.outcomes.get(leaf)) is not None for leaf in leaves)
@@ -243,7 +243,7 @@ def _outcome(value: Mapping[str, Any], records: Mapping[str, PhaseRecord]) -> Ph
     return Cancelled()
 
 
-def _key(pair: Pair | NoPair) -> PairKey:
+def _key(pair: AnyPair) -> PairKey:
     return (pair.output, pair.left, pair.right)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from io import BytesIO
 
 import pytest
@@ -219,3 +219,19 @@ def test_an_error_in_sql_is_the_warehouses(warehouse: BigQueryWarehouse) -> None
     """It begins with the statement."""
     with pytest.raises(WarehouseError, match=r"^SELECT FROM WHERE: "):
         run(warehouse, "SELECT FROM\n WHERE")
+
+
+def test_the_bill_of_jobs_is_found_by_their_label(warehouse: BigQueryWarehouse, table: TableName) -> None:
+    """Of those with this very value, with what they were billed; others are not counted."""
+    mine = warehouse.labelled({"dit_run": table.dataset, "dit_phase": "one"})
+    sql = f"SELECT SUM(id) AS n FROM {table.sql}"
+    since = datetime.now(UTC) - timedelta(minutes=1)
+    run(mine, sql)
+    run(warehouse.labelled({"dit_run": f"{table.dataset}_other"}), sql)
+
+    found = warehouse.costs("dit_run", table.dataset, since)
+
+    assert [(job.labels, job.bytes_billed > 0) for job in found] == [
+        ({"dit_run": table.dataset, "dit_phase": "one"}, True)
+    ]
+    assert warehouse.costs("dit_run", table.dataset, datetime.now(UTC) + timedelta(minutes=1)) == ()

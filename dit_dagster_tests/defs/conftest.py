@@ -56,13 +56,19 @@ class Bench:
         return self.source.commit({BEHAVIOUR: behaviour}, *refs)
 
     def run(
-        self, commit: str, *, job: str | None = None, assets: Sequence[dg.AssetKey] | None = None
+        self,
+        commit: str,
+        *,
+        job: str | None = None,
+        assets: Sequence[dg.AssetKey] | None = None,
+        pinned: dict[str, str] | None = None,
     ) -> dg.ExecuteInProcessResult:
         """As `dagster job execute` does: the partition is a tag, which Dagster does not look at."""
         return self.definitions.resolve_job_def(job or self.words.job).execute_in_process(
             instance=self.instance,
             tags={"dagster/partition": commit},
             asset_selection=assets,
+            run_config={"ops": {self.words.pin_op: {"config": pinned}}} if pinned else None,
             raise_on_error=False,
         )
 

@@ -159,6 +159,33 @@ def test_steps_without_a_pin_go_on_from_the_latest_one(bench: Bench) -> None:
     assert report["outcome"] == "pass"
 
 
+def test_a_run_that_must_resume_is_refused_without_a_state(bench: Bench) -> None:
+    """In the pin, before any step does work; its config says so as `dit run` does."""
+    commit = bench.commit("good but never run before")
+
+    result = bench.run(commit, pinned={"resume": "always"})
+
+    [failure] = [event for event in result.all_events if event.is_step_failure and event.step_key == bench.words.pin_op]
+    assert "bf:1 [2013-01-01, 2013-01-06) would run from nothing (code: tree" in str(failure.event_specific_data)
+    assert not any(event.payload["commit"] == commit for event in bench.events("run_planned"))
+
+
+def test_a_run_from_a_phase_on_runs_what_stands_on_it(bench: Bench) -> None:
+    """Every process of the run obeys what the pin decided."""
+    commit = bench.commit("good, and again from a phase on")
+    bench.run(commit)
+
+    result = bench.run(commit, pinned={"from_phase": "bfd:1", "resume": "if-possible"})
+
+    [report] = [event.payload for event in bench.events("run_finished") if event.run_id == result.run_id]
+    assert result.success
+    assert {mode["mode"]: mode["outcome"] for mode in report["modes"]} == {
+        "bf": "reused",
+        "bfd": "ran",
+        "bftruncate": "reused",
+    }
+
+
 def test_a_verdict_that_is_remembered_costs_the_job_nothing(bench: Bench, good: Done) -> None:
     """The report of the second run of a commit says so, and where its page is, as that of the first did."""
     again = bench.run(good.commit)

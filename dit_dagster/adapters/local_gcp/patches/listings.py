@@ -1,7 +1,7 @@
 """Lists are complete, filtered as asked, and paged.
 
 BigQuery: datasets.list filters by labels and hides datasets whose name begins with an underscore unless `all` is
-set; every list returns all entries, page by page.
+set; jobs.list takes a time from which on jobs were created; every list returns all entries, page by page.
 Emulator: ignores the filter, so that a clean-up which lists "its" datasets by label (Apache Beam's does) deletes every
 dataset of the project; a list ends silently after 1000 tables or datasets, or 100 jobs.
 Here: filters are honoured and what is not understood is refused; pages have tokens.
@@ -41,6 +41,8 @@ def _listing(original: Any, entries: str) -> Any:
         found = body.get(entries, [])
         if entries == "datasets":
             found = _wanted(found, query)
+        if entries == "jobs":
+            found = _since(found, int(query.get("minCreationTime") or 0))
         start, size = int(query.get("pageToken") or 0), int(query.get("maxResults") or _DEFAULT_PAGE)
         body[entries] = found[start : start + size]
         if start + size < len(found):
@@ -48,6 +50,11 @@ def _listing(original: Any, entries: str) -> Any:
         return body | {"totalItems": len(found)}
 
     return list_entries
+
+
+def _since(jobs: list[dict[str, Any]], moment: int) -> list[dict[str, Any]]:
+    """Those created at or after `moment`, in milliseconds."""
+    return [job for job in jobs if int(job["statistics"]["creationTime"]) >= moment]
 
 
 def _wanted(datasets: list[dict[str, Any]], query: Any) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -58,6 +59,19 @@ def test_hidden_datasets_are_not_listed(emulator: Emulator) -> None:
         return hidden in shown, hidden in everything
 
     emulator.shows(probe, (False, True))
+
+
+def test_jobs_are_listed_from_a_time_on(emulator: Emulator) -> None:
+    """Those that were created before it are not."""
+    before = emulator.client.query("SELECT 1")
+    before.result()
+    assert before.created is not None
+    later = before.created + timedelta(milliseconds=1)
+
+    def probe() -> Any:
+        return [job.job_id for job in emulator.client.list_jobs(min_creation_time=later) if job.job_id == before.job_id]
+
+    emulator.shows(probe, [])
 
 
 def test_lists_have_pages(emulator: Emulator) -> None:

@@ -1,0 +1,49 @@
+"""Budgets and bills, through the public functions on the local cloud."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dit_dagster import wiring
+from dit_dagster.errors import TooMuchToRead
+from dit_dagster.evidence.costs import costs
+from dit_dagster_tests.scenarios.bench import GOOD, PROGRAM, Bench, all_phases
+
+LABELLED = ('"useLegacySql": False', '"useLegacySql": False, "labels": dict(one.split("=") for one in sys.argv[5:])')
+SHORT: dict[str, Any] = {"tail": 1, "lookback": 1}
+
+
+def test_a_run_over_its_budget_does_nothing(bench: Bench) -> None:
+    """What is foretold is what is refused; the reused phases count no more."""
+    foretold = [phase["estimate"]["bytes"] for phase in all_phases(bench.explain("bf", "bfd", **SHORT))]
+
+    with pytest.raises(TooMuchToRead, match="3 phases are expected to read"):
+        bench.run("bf", "bfd", max_bytes=sum(foretold) - 1, **SHORT)
+    before = (bench.events("run_planned"), bench.tables())
+    ran = bench.run("bf", "bfd", max_bytes=sum(foretold), **SHORT)
+    again = bench.run("bf", "bfd", max_bytes=0, **SHORT)
+
+    assert before == ([], [])
+    assert min(foretold) > 0
+    assert (ran.executed, again.executed) == (3, 0)
+
+
+def test_what_a_phase_was_billed_is_recorded_and_expected_the_next_time(bench: Bench) -> None:
+    """By its label, steps' own jobs among it; the verdict is billed to the run."""
+    step = {**bench.declaration["steps"][0], "labels": ["{key}={value}"]}
+    bench.declare(steps=[step])
+    bench.commit(GOOD, "labelled", program=PROGRAM.replace(*LABELLED))
+
+    ran = bench.run("bf", "repeat", commit="labelled")
+    [first] = [event for event in bench.events("spent") if event.payload["mode"] == "bf"]
+    forced = bench.explain("bf", "repeat", commit="labelled", force=True)
+
+    [total] = costs(wiring.registry(bench.settings), "visits", None)
+    assert (ran.executed, total["phases"], total["runs"]) == (2, 2, 1)
+    assert total["bytes_billed"] >= first.payload["bytes_billed"] > 0
+    assert next(all_phases(forced))["estimate"] == {
+        "bytes": first.payload["bytes_billed"],
+        "basis": f"billed to run {ran.json['run_id']}",
+    }

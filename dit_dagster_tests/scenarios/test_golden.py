@@ -1,0 +1,124 @@
+"""Later commits against a golden state, through the public functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dit_dagster import api, wiring
+from dit_dagster.errors import UnknownName
+from dit_dagster.running.goldens import golden_of, unset_golden
+from dit_dagster_tests.scenarios.bench import A_DAY_LOST, APPENDING, GOOD, Bench, Ran
+
+SHORT: dict[str, Any] = {"tail": 1, "lookback": 1}
+
+
+def set_golden(bench: Bench, commit: str = "good", **options: Any) -> None:
+    api.set_golden("visits", settings=bench.settings, commit=commit, **options)
+
+
+def against_golden(ran: Ran) -> dict[str, Any]:
+    [found] = [one for one in ran.json["comparisons"] if one["left"] == "golden"]
+    return dict(found)
+
+
+def test_a_later_commit_is_compared_without_running_the_golden_one(bench: Bench) -> None:
+    """Equal and different, and the modes' own verdicts beside it."""
+    bench.run("bf")
+    set_golden(bench)
+    bench.commit(f"{GOOD}-- the same, otherwise\n", "refactored")
+    bench.commit(A_DAY_LOST, "lossy")
+
+    same = bench.run("bf", "bfd", commit="refactored", golden=True, **SHORT)
+    other = bench.run("bf", commit="lossy", golden=True)
+
+    assert (same.exit_code, against_golden(same)["verdict"], same.verdicts["bfd"]) == (0, "IDENTICAL", "IDENTICAL")
+    assert (other.exit_code, against_golden(other)["verdict"], other.executed) == (1, "DIFFERENT", 1)
+
+
+def test_the_golden_state_is_of_any_mode(bench: Bench) -> None:
+    """Of the dailies here; what is compared with it is the run's reference."""
+    bench.run("bfd", **SHORT)
+    set_golden(bench, mode="bfd", **SHORT)
+    bench.commit(APPENDING, "appending")
+
+    ran = bench.run("bf", "bftruncate", commit="appending", golden=True, **SHORT)
+
+    assert (ran.verdicts["bftruncate"], against_golden(ran)["verdict"]) == ("DIFFERENT", "IDENTICAL")
+
+
+def test_a_run_on_other_sources_is_incomparable(bench: Bench) -> None:
+    """Though its tables are the same: the reason names the source."""
+    bench.run("bf")
+    set_golden(bench)
+    bench.load()
+
+    ran = bench.run("bf", golden=True)
+
+    assert (ran.exit_code, against_golden(ran)["verdict"]) == (3, "INCOMPARABLE")
+    assert "visits changed since" in against_golden(ran)["reason"]
+
+
+def test_a_golden_state_that_was_changed_is_an_error(bench: Bench) -> None:
+    """No verdict may speak of it."""
+    bench.run("bf")
+    set_golden(bench)
+    [record] = bench.events("committed")
+    bench.query(f"UPDATE `{bench.scratch}.{record.payload['prefix']}__daily` SET visits = 7 WHERE vessel = 'v1'")
+    bench.commit(f"{GOOD}-- the same, otherwise\n", "refactored")
+
+    ran = bench.run("bf", commit="refactored", golden=True)
+
+    assert (ran.exit_code, against_golden(ran)["verdict"]) == (4, "ERROR")
+
+
+def test_the_golden_commit_itself_says_so(bench: Bench) -> None:
+    """It equals itself, with a warning: nothing was exercised."""
+    bench.run("bf")
+    set_golden(bench)
+
+    found = against_golden(bench.run("bf", golden=True))
+
+    assert found["verdict"] == "IDENTICAL"
+    assert found["warnings"] == ["this is the golden state itself: the same code on the same input"]
+
+
+def test_it_is_pinned_until_another_takes_its_place(bench: Bench) -> None:
+    """And what never ran cannot be golden."""
+    registry = wiring.registry(bench.settings)
+    bench.commit(f"{GOOD}-- the same, otherwise\n", "refactored")
+    bench.run("bf")
+    bench.run("bf", commit="refactored")
+    set_golden(bench)
+    first = golden_of(registry, "visits")
+    set_golden(bench, "refactored")
+    second = golden_of(registry, "visits")
+    bench.commit(f"{GOOD}-- never run\n", "fresh")
+    with pytest.raises(UnknownName, match="run it first"):
+        set_golden(bench, "fresh")
+    unset_golden(registry, "visits")
+
+    assert first is not None
+    assert second is not None
+    pins = [(event.kind, event.payload["prefix"]) for event in registry.since(["pinned", "unpinned"], None, 99)]
+    assert pins == [
+        ("pinned", first.record.prefix),
+        ("pinned", second.record.prefix),
+        ("unpinned", first.record.prefix),
+        ("unpinned", second.record.prefix),
+    ]
+    assert golden_of(registry, "visits") is None
+
+
+def test_a_declared_comparison_is_inconclusive_until_it_is_set(bench: Bench) -> None:
+    """`golden: on`: what should have been compared and was not is no pass."""
+    bench.declare(golden="on")
+
+    before = bench.run("bf", "repeat")
+    without = bench.run("bf", "repeat", golden=False)
+    set_golden(bench)
+    after = bench.run("bf", "repeat")
+
+    assert (before.exit_code, without.exit_code, after.exit_code) == (3, 0, 0)
+    assert against_golden(before)["verdict"] == "NOT_COMPARED"

@@ -1,0 +1,123 @@
+"""Hooks between steps: what they do to a state, what a change of them does, and what they may not do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dit_dagster_tests.scenarios.bench import GOOD, PROGRAM, Bench, all_phases
+
+SHORT: dict[str, Any] = {"tail": 1, "lookback": 1}
+ONLY_V1 = "DELETE FROM `{table.daily}` WHERE vessel <> 'v1' AND day >= '{start}' AND day < '{end}'"
+NOTHING = "DELETE FROM `{table.daily}` WHERE TRUE"
+FUNCTION = """
+import json, os, urllib.request
+
+def sieve(table, start, end, **_):
+    sql = f"DELETE FROM `{table}` WHERE vessel = 'v2' AND day >= '{start}' AND day < '{end}'"
+    place = f"{os.environ['BIGQUERY_EMULATOR_HOST']}/bigquery/v2/projects/{os.environ['GOOGLE_CLOUD_PROJECT']}/queries"
+    asked = json.dumps({"query": sql, "useLegacySql": False}).encode()
+    request = urllib.request.Request(place, data=asked, headers={"Content-Type": "application/json"})
+    urllib.request.urlopen(request).read()
+"""
+SQL_HOOK = {"name": "fewer", "after": "count", "table": "daily", "sql": "hooks/fewer.sql"}
+PYTHON_HOOK = {"name": "sieve", "after": "count", "table": "daily", "python": "hooks.sieve:sieve"}
+
+
+def commit(bench: Bench, tag: str, **files: str) -> None:
+    """A good program, with hooks in its repository."""
+    paths = {"hooks/fewer.sql": files.get("sql", ONLY_V1), "hooks/sieve.py": files.get("function", FUNCTION)}
+    bench.repository.commit({"job.py": PROGRAM, "job.sql": GOOD, "requirements.lock": "", **paths}, tag)
+
+
+def vessels(bench: Bench, index: int = -1) -> set[str]:
+    prefix = bench.events("committed")[index].payload["prefix"]
+    return {row["vessel"] for row in bench.query(f"SELECT DISTINCT vessel FROM `{bench.scratch}.{prefix}__daily`")}
+
+
+def reasons(described: Any) -> set[tuple[str, ...]]:
+    return {tuple(phase["reasons"]) for phase in all_phases(described)}
+
+
+@pytest.mark.parametrize(
+    ("hook", "left"),
+    [
+        pytest.param(SQL_HOOK, {"v1"}, id="a SQL file"),
+        pytest.param(PYTHON_HOOK, {"v1", "v3", "v4"}, id="a function"),
+    ],
+)
+def test_a_hook_changes_the_state_of_every_phase(bench: Bench, hook: dict[str, Any], left: set[str]) -> None:
+    """With the dates of the phase; and what it does is recorded among the commands."""
+    commit(bench, "hooked")
+    bench.declare(hooks=[hook])
+
+    ran = bench.run("bf", "bfd", commit="hooked", **SHORT)
+
+    assert (ran.exit_code, ran.verdicts, vessels(bench)) == (0, {"bfd": "IDENTICAL"}, left)
+    assert bench.events("committed")[0].payload["commands"][1].startswith(f"hook {hook['name']}: hooks")
+
+
+def test_trap_38_a_hook_that_changed_is_run_again(bench: Bench) -> None:
+    """Trap 38: its file is part of what is hashed, also if the declared paths of the program leave it out."""
+    bench.declare(code={"paths": ["job.py", "job.sql", "requirements.lock"]}, hooks=[SQL_HOOK])
+    commit(bench, "one")
+    commit(bench, "two", sql=f"{ONLY_V1} OR vessel = 'v1' AND day < '1999-01-01'")
+    bench.run("bf", commit="one")
+
+    same, other = bench.explain("bf", commit="one"), bench.explain("bf", commit="two")
+
+    assert [phase["decision"] for phase in all_phases(same)] == ["reuse"]
+    assert [phase["decision"] for phase in all_phases(other)] == ["run"]
+
+
+def test_trap_38_a_hook_that_cannot_be_hashed_runs_every_time(bench: Bench) -> None:
+    """Trap 38: a function may import what the declared paths leave out; a version stands for it, if there is one."""
+    paths = {"paths": ["job.py", "job.sql", "requirements.lock"]}
+    commit(bench, "hooked")
+    bench.declare(code=paths, hooks=[PYTHON_HOOK])
+    bench.run("bf", commit="hooked")
+    opaque = bench.run("bf", commit="hooked")
+    bench.declare(code=paths, hooks=[{**PYTHON_HOOK, "version": "1"}])
+    bench.run("bf", commit="hooked")
+    versioned = bench.run("bf", commit="hooked")
+
+    assert (opaque.executed, versioned.executed) == (1, 0)
+    assert reasons(opaque.json) == {("opaque: hook sieve is neither hashed nor has a version",)}
+
+
+def test_a_hook_that_leaves_nothing_fails_its_phase(bench: Bench) -> None:
+    """Two empty tables would be equal."""
+    commit(bench, "greedy", sql=NOTHING)
+    bench.declare(hooks=[SQL_HOOK])
+
+    ran = bench.run("bf", "repeat", commit="greedy")
+
+    assert (ran.exit_code, bench.events("committed")) == (4, [])
+    assert all("left daily empty; if that may be, declare allow_empty" in one["error"] for one in all_phases(ran.json))
+
+
+def test_what_stands_on_an_empty_table_says_so(bench: Bench) -> None:
+    """Declared, so that the phase is committed; its descendants and their verdicts carry it, and EMPTY is no pass."""
+    commit(bench, "greedy", sql=NOTHING)
+    bench.declare(hooks=[{**SQL_HOOK, "allow_empty": True}], outputs={"daily": {"keys": ["day", "vessel"]}})
+
+    ran = bench.run("bf", "bfd", commit="greedy", **SHORT)
+    again = bench.run("bf", "bfd", commit="greedy", **SHORT)
+
+    for one in (ran, again):
+        assert [phase["empty"] for phase in all_phases(one.json)] == [["daily"]] * 3
+        assert (one.exit_code, one.verdicts) == (3, {"bfd": "EMPTY"})
+        assert "bfd stands on daily, which a hook left empty, as is declared" in one.comparison("bfd")["warnings"]
+
+
+def test_a_hook_whose_file_is_missing_is_a_wrong_declaration(bench: Bench) -> None:
+    """Nothing is committed without it."""
+    bench.declare(hooks=[SQL_HOOK])
+
+    ran = bench.run("bf", commit="good")
+
+    assert (bench.events("committed"), next(all_phases(ran.json))["error"]) == (
+        [],
+        "hook 'fewer': the commit has no file hooks/fewer.sql",
+    )
