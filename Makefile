@@ -9,6 +9,7 @@
 # make crash   a run is killed 200 times, at random moments: an hour
 # make faults  50 runs through a proxy that breaks connections and loses answers
 # make race    eight processes start one experiment at once
+# make machine 50 histories of changes, damage and kills; each run does what was foretold: long
 # make fuzz    10,000 pairs of tables against an oracle: long
 # make clean   stop the local cloud and remove what runs left behind
 
@@ -21,7 +22,7 @@ COVERAGE_FLOOR := 80
 PAIRS ?= 10000
 KILLS ?= 200
 
-.PHONY: setup demo test check lint types docs ui bench bench-compare history fuzz crash faults race clean lock
+.PHONY: setup demo test check lint types docs ui bench bench-compare history fuzz crash faults race machine clean lock
 
 setup: .venv/complete
 
@@ -75,6 +76,9 @@ faults: setup
 
 race: setup
 	DIT_RACERS=8 $(BIN)/pytest -q dit_dagster_tests/campaigns/test_race.py
+
+machine: setup
+	DIT_MACHINE_EXAMPLES=50 $(BIN)/pytest -q dit_dagster_tests/campaigns/test_machine.py
 
 fuzz: setup
 	DIT_FUZZ_PAIRS=$(PAIRS) $(BIN)/pytest -q -n $(WORKERS) dit_dagster_tests/comparing/test_against_oracle.py
