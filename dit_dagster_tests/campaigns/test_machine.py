@@ -18,8 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from dit_dagster.adapters.bigquery import BigQueryWarehouse
 from dit_dagster.adapters.home import MachineHome
-from dit_dagster.model.identity import DatasetName
-from dit_dagster.model.outcome import Ran, Reused
+from dit_dagster.model.identity import DatasetName, TableName
+from dit_dagster.model.outcome import Ran, Reused, record_of
 from dit_dagster.planning.decision import NotNeeded, Reuse, Run
 from dit_dagster.ports import Statement
 from dit_dagster.running.cleaning import Premises, clean, look_around
@@ -46,6 +46,7 @@ class History(RuleBasedStateMachine):
         self._surroundings = (warehouse, dataset, home)
         self.past: list[Inputs] = []
         self.whole: set[Inputs] = set()
+        self.latest: set[TableName] = set()
 
     @initialize()
     def begin(self) -> None:
@@ -77,8 +78,9 @@ class History(RuleBasedStateMachine):
     @precondition(lambda self: self.world.place.tables())
     @rule(which=st.integers(0, 100), deleted=st.booleans())
     def damage(self, which: int, deleted: bool) -> None:
-        """An output is deleted or tampered with."""
-        tables = self.world.place.tables()
+        """An output is deleted or tampered with: one that the latest run came to, if there is one."""
+        there = self.world.place.tables()
+        tables = [table for table in there if table in self.latest] or there
         table = tables[which % len(tables)]
         if deleted:
             self.world.warehouse.drop(table)
@@ -114,6 +116,8 @@ class History(RuleBasedStateMachine):
         if force:
             assert len(executed) == len(foretold), "force runs everything"
         self.whole.add(self.world.inputs)
+        reached = [found for outcome in report.outcomes.values() if (found := record_of(outcome)) is not None]
+        self.latest = {table.name for one in reached for table in one.tables}
         self.seen.update(runs=1, executed=len(executed), reused=len(report.reused))
 
     @rule(after=st.integers(0, MOST_STEPS - 1), late=st.booleans(), force=st.booleans())
@@ -153,6 +157,12 @@ class History(RuleBasedStateMachine):
         finally:
             place.registry.patience = PATIENCE
         assert place.tables() == states
+
+    def leaves(self, *modes: str) -> list[TableName]:
+        """A table of each mode's final state as it is known for the present inputs."""
+        ahead = prospect(self.world.request(), self.world.place.workplace)
+        found = [ahead.decisions[ahead.plan.mode(mode).leaf] for mode in modes]
+        return [decided.record.tables[0].name for decided in found if isinstance(decided, Reuse)]
 
     def teardown(self) -> None:
         """Whatever happened, the next run is right."""
@@ -198,8 +208,10 @@ def test_from_a_to_b_and_back_to_a(warehouse: BigQueryWarehouse, dataset: Datase
     before = history.world.place.started
     history.revert(back=1, runs=True)
     assert history.world.place.started == before
-    history.damage(which=0, deleted=True)
-    history.damage(which=1, deleted=False)
+    deleted, tampered = (history.world.place.tables().index(leaf) for leaf in history.leaves("bf", "bfd"))
+    history.latest.clear()  # places in all that there is
+    history.damage(which=tampered, deleted=False)
+    history.damage(which=deleted, deleted=True)
     history.kill(after=1, late=True, force=True)
     history.clean_up()
     history.run(force=False)
