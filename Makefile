@@ -5,6 +5,7 @@
 # make ui      Dagster's UI, with the sample pipeline
 # make bench   times, as ratios within one run
 # make bench-compare  comparisons beside those of datacompy, SQLMesh and reladiff: long
+# make bench-registry  the registry with 10,000 to 1,000,000 phases
 # make history every commit of the sample through every mode: some minutes
 # make crash   a run is killed 200 times, at random moments: an hour
 # make faults  50 runs through a proxy that breaks connections and loses answers
@@ -22,7 +23,7 @@ COVERAGE_FLOOR := 80
 PAIRS ?= 10000
 KILLS ?= 200
 
-.PHONY: setup demo test check lint types docs ui bench bench-compare history fuzz crash faults race machine clean lock
+.PHONY: setup demo test check lint types docs ui bench bench-compare bench-registry history fuzz crash faults race machine clean lock
 
 setup: .venv/complete
 
@@ -64,6 +65,9 @@ bench: setup
 
 bench-compare: setup
 	$(BIN)/python -m dit_dagster_tests.bench_compare $(BENCH_OPTIONS)
+
+bench-registry: setup
+	$(BIN)/python -m dit_dagster_tests.bench_registry $(BENCH_OPTIONS)
 
 history: setup
 	$(BIN)/dit demo --all

@@ -17,7 +17,10 @@ from dit_dagster.model.identity import DatasetName, TableName
 from dit_dagster.ports import Event, Folder, Home, Registry, Warehouse
 from dit_dagster.running.collection import (
     DEFAULT_KEEP,
+    ENDS,
     KINDS,
+    PHASE_KINDS,
+    RUN_KINDS,
     DeadLease,
     ExpiredState,
     Item,
@@ -26,6 +29,7 @@ from dit_dagster.running.collection import (
     Scene,
     UnusedFolder,
     known_runs,
+    open_fingerprints,
     protected,
 )
 from dit_dagster.running.names import is_mark, was_made_here
@@ -67,9 +71,12 @@ def look_around(premises: Premises) -> Scene:
         _refuse_foreign(premises, dataset)
     tables = premises.warehouse.tables(premises.dataset, "")
     marks = tuple(name for name in premises.warehouse.tables(premises.records, "dit_") if is_mark(name.table))
-    events = premises.registry.since(KINDS, None, _ALL)
+    of_runs = premises.registry.since(KINDS, None, _ALL)
     heard = premises.registry.heard()
-    runs = known_runs(events, heard, premises.registry.patience)
+    runs = known_runs(of_runs, heard, premises.registry.patience)
+    over = frozenset(event.run_id for event in of_runs if event.kind in ENDS)
+    still_open = sorted(open_fingerprints(runs, over, tables, marks))
+    events = (*of_runs, *premises.registry.of_fingerprints(PHASE_KINDS, still_open))
     return Scene(
         events=events,
         heard=heard,
@@ -126,7 +133,8 @@ def clean(premises: Premises, items: Sequence[Item]) -> Swept:
     """Take away what was found. What a live run needs by now stays; an error leaves that item for the next time."""
     states = [item for item in items if isinstance(item, ExpiredState)]
     _record(premises, "collected", states)
-    runs = known_runs(premises.registry.since(KINDS, None, _ALL), premises.registry.heard(), premises.registry.patience)
+    of_runs = premises.registry.since(RUN_KINDS, None, _ALL)
+    runs = known_runs(of_runs, premises.registry.heard(), premises.registry.patience)
     kept = [item for item in items if protected(item, runs)]
     _record(premises, "spared", [item for item in kept if isinstance(item, ExpiredState)])
     gone: list[Item] = []

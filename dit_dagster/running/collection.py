@@ -16,23 +16,16 @@ from datetime import datetime, timedelta
 from dit_dagster.model.identity import Commit, ExperimentId, TableName
 from dit_dagster.model.state import PhaseRecord
 from dit_dagster.ports import Claim, Event, Folder, Heard
-from dit_dagster.running.names import experiment_prefix, is_mark, lease_mark, parsed
+from dit_dagster.running.names import experiment_prefix, is_mark, lease_mark, marked_fingerprint, parsed
 
 ENDS = ("run_finished", "run_cancelled")
 """The kinds of events after which a run is over. Whatever has none of them can be cancelled."""
-KINDS = (
-    "run_planned",
-    *ENDS,
-    "claimed",
-    "released",
-    "committed",
-    "reused",
-    "collected",
-    "spared",
-    "pinned",
-    "unpinned",
-)
-"""The kinds of events that the decision rests on."""
+RUN_KINDS = ("run_planned", *ENDS)
+"""The kinds of events that tell which runs there are, and which of them are over."""
+KINDS = (*RUN_KINDS, "collected", "spared", "pinned", "unpinned")
+"""The kinds of events that the decision rests on, whatever they are about: a few for each run."""
+PHASE_KINDS = ("claimed", "released", "committed", "reused")
+"""Those that it rests on where something is left of the phase: many for each run, and most are long over."""
 DEFAULT_KEEP = timedelta(days=7)
 _MARK_LIFE = timedelta(hours=1)
 _KEEP = re.compile(r"(\d{1,4})([dh])")
@@ -125,6 +118,18 @@ def known_runs(events: Sequence[Event], heard: Heard, patience: float) -> Mappin
         if event.kind == "run_planned" and (run := _known_run(event, heard, patience, over)) is not None:
             runs[run.run_id] = run
     return runs
+
+
+def open_fingerprints(
+    runs: Mapping[str, KnownRun], over: frozenset[str], tables: Iterable[TableName], marks: Iterable[TableName]
+) -> frozenset[str]:
+    """The phases of which anything can be left: a table, a mark, or a claim of a run that is not `over`.
+
+    A table's name tells its experiment and commit, and whatever it belongs to was planned by a run of these.
+    """
+    starts = {made.start for table in tables if (made := parsed(table.table)) is not None}
+    planned = (run.fingerprints for run in runs.values() if run.start in starts or run.run_id not in over)
+    return frozenset().union(*planned, (marked_fingerprint(mark.table) for mark in marks if is_mark(mark.table)))
 
 
 def _known_run(event: Event, heard: Heard, patience: float, over: set[str]) -> KnownRun | None:
@@ -261,7 +266,7 @@ def _tables(scene: Scene, runs: Mapping[str, KnownRun]) -> Iterator[Leftover | E
             of_states[prefix].append(table)
         elif prefix is not None:
             of_attempts[prefix].append(table)
-        else:
+        elif not made.prefixes:  # a table of a state that is not known here is no input, and is left alone
             of_experiments[made.start].append(table)
     yield from _dead_attempts(of_attempts, claims, runs)
     yield from _unread_inputs(of_experiments, runs)

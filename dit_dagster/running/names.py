@@ -76,3 +76,8 @@ def lease_mark(dataset: DatasetName, fingerprint: str, generation: int) -> Table
 def is_mark(table: str) -> bool:
     """Whether a table of the registry is a mark of a claim or a commit, and not a table of records."""
     return _MARK.fullmatch(table) is not None
+
+
+def marked_fingerprint(mark: str) -> str:
+    """The fingerprint in the name of a mark."""
+    return mark.split("_")[2]
