@@ -14,7 +14,7 @@ import struct
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from itertools import permutations
 from typing import Any
 
@@ -202,5 +202,6 @@ def _close(a: Any, b: Any, spec: Spec) -> bool:
             return False
         gap = abs(a - b)
         return bool(gap <= spec.abs or gap <= spec.rel * max(abs(a), abs(b)))
-    exact = abs(Decimal(a) - Decimal(b))
+    with localcontext(prec=80):  # a NUMERIC has 38 digits, ten more than the context that Python begins with
+        exact = abs(Decimal(a) - Decimal(b))
     return exact <= Decimal(repr(spec.abs)) or float(exact) <= spec.rel * max(abs(float(a)), abs(float(b)))

@@ -11,7 +11,7 @@ import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 import pyarrow as pa
@@ -87,6 +87,7 @@ ARROW: Mapping[str, pa.DataType] = {
 }
 NUMBERS = ("INT64", "FLOAT64", "NUMERIC")
 TOLERANCES = ((0.5, 0.0), (0.0, 1e-9), (1e-9, 1e-15), (1.0, 0.25))
+PARTS = (0.5, 1.0, 1.0 + 1e-9, 1.5)
 _DEEPEST = 3
 
 Rows = list[dict[str, Any]]
@@ -94,7 +95,7 @@ Rows = list[dict[str, Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Pairs of one shape, one per day. `unique` says that no key occurs twice on a side."""
+    """Pairs of one shape, one per day, or one alone. `unique` says that no key occurs twice on a side."""
 
     columns: Mapping[str, Spec]
     keys: tuple[str, ...]
@@ -104,6 +105,8 @@ class Batch:
     @property
     def policy(self) -> ComparisonPolicy:
         kinds = {path: kind for name, spec in self.columns.items() for path, kind in _declared(name, spec)}
+        if len(self.pairs) == 1:
+            return ComparisonPolicy.model_validate({"keys": self.keys, "columns": kinds})
         keys = ("pair", *self.keys) if self.keys else ()
         return ComparisonPolicy.model_validate({"keys": keys, "columns": kinds, "day": "pair"})
 
@@ -127,6 +130,9 @@ def make_batch(seed: int, size: int) -> Batch:
     keys = tuple(name for name in names if _can_be_key(columns[name]) and chance.random() < 0.6)
     if seed % 4 == 0:
         keys, columns = (), {name: _without_tolerance(spec) for name, spec in columns.items()}
+    elif not keys and any(spec.tolerant for spec in columns.values()) and chance.random() < 0.9:
+        # Without a key most of these would have one answer for the whole batch: INCOMPARABLE.
+        keys, columns = ("row",), columns | {"row": Spec(type="INT64")}
     tolerant = [name for name in names if columns[name].tolerant]
     # Where rows of one key can be paired in several ways, more than one tolerance has no answer of its own.
     unique = bool(keys) and (len(tolerant) > 1 or any(columns[name].policy != "tolerance" for name in tolerant))
@@ -187,7 +193,13 @@ def _pair(chance: random.Random, columns: Mapping[str, Spec], unique: tuple[str,
     left += [dict(row) for row in chance.sample(left, chance.randint(0, min(2, len(left))))]
     right = [dict(row) for row in left]
     chance.shuffle(right)
-    for _ in range(chance.choice((0, 1, 1, 1, 2))):
+    if any(spec.tolerant for spec in columns.values()) and chance.random() < 0.5:
+        part = chance.choice((*PARTS, 1.0))
+        right = [{name: _all_moved(chance, row[name], spec, part) for name, spec in columns.items()} for row in right]
+        changes = chance.choice((0, 0, 0, 1))
+    else:
+        changes = chance.choice((0, 1, 1, 1, 2))
+    for _ in range(changes):
         _change(chance, columns, right)
     return (_first_of_each(left, unique), _first_of_each(right, unique)) if unique else (left, right)
 
@@ -201,7 +213,9 @@ def _change(chance: random.Random, columns: Mapping[str, Spec], rows: Rows) -> N
         case 2:
             rows.append(_row(chance, columns))
         case _ if rows:
-            row, name = chance.choice(rows), chance.choice(list(columns))
+            tolerant = [name for name in columns if columns[name].tolerant]
+            row = chance.choice(rows)
+            name = chance.choice(tolerant if tolerant and chance.random() < 0.7 else list(columns))
             row[name] = changed(chance, row[name], columns[name])
 
 
@@ -227,7 +241,37 @@ def changed(chance: random.Random, value: Any, spec: Spec) -> Any:
                 if elements[place] is None and spec.element.type != "STRUCT":
                     elements.pop(place)
         return elements
+    if spec.policy == "tolerance" and chance.random() < 0.8:
+        return _moved(chance, value, spec, chance.choice(PARTS))
     return _value(chance, spec)
+
+
+def _all_moved(chance: random.Random, value: Any, spec: Spec, part: float) -> Any:
+    """Every second number that has a tolerance, at any depth, moved by that part of it."""
+    if value is None:
+        return None
+    if spec.type == "STRUCT":
+        return {name: _all_moved(chance, value[name], inner, part) for name, inner in spec.fields}
+    if spec.element is not None:
+        return [_all_moved(chance, each, spec.element, part) for each in value]
+    if spec.policy == "tolerance" and chance.random() < 0.5:
+        return _moved(chance, value, spec, part)
+    return value
+
+
+def _moved(chance: random.Random, value: Any, spec: Spec, part: float) -> Any:
+    """A number as far off as that part of its tolerance: 1 is exactly at the bound."""
+    sign = chance.choice((1, -1))
+    if isinstance(value, float):
+        bound = max(spec.abs, spec.rel * abs(value))
+        return value + sign * bound * part if math.isfinite(value) else value
+    with localcontext(prec=80):
+        bound = max(Decimal(repr(spec.abs)), Decimal(repr(spec.rel)) * abs(value))
+        moved = (value + sign * bound * Decimal(repr(part))).quantize(Decimal("1e-9"))
+    if spec.type == "INT64":
+        near = int(moved)
+        return near if -(2**63) <= near < 2**63 else value
+    return moved
 
 
 def _first_of_each(rows: Rows, keys: tuple[str, ...]) -> Rows:
@@ -262,10 +306,14 @@ def _element(chance: random.Random, spec: Spec) -> Any:
 
 def load(warehouse: BigQueryWarehouse, name: TableName, batch: Batch, side: int) -> TableName:
     """The batch's left (0) or right (1) table, through Google's client; columns are in another order on the right."""
-    specs = {"pair": Spec(type="DATE")} | dict(batch.columns)
+    specs = {"pair": Spec(type="DATE")} | dict(batch.columns) if len(batch.pairs) > 1 else dict(batch.columns)
     order = sorted(specs, reverse=side == 1)
     schema = [_field(column, specs[column]) for column in order]
-    rows = [{"pair": FIRST + timedelta(days=i)} | row for i, pair in enumerate(batch.pairs) for row in pair[side]]
+    rows = [
+        {column: row[column] if column in row else FIRST + timedelta(days=i) for column in order}
+        for i, pair in enumerate(batch.pairs)
+        for row in pair[side]
+    ]
     warehouse.client.create_table(bigquery.Table(str(name), schema=schema))
     held = pa.schema([(column, _arrow(specs[column])) for column in order])
     file = io.BytesIO()

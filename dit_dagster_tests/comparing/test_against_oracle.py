@@ -18,7 +18,7 @@ import pytest
 from dit_dagster.adapters.bigquery import BigQueryWarehouse
 from dit_dagster.comparing import compare_tables
 from dit_dagster.model.identity import DatasetName
-from dit_dagster.model.verdict import Different, Equivalent, Identical, Incomparable, Verdict
+from dit_dagster.model.verdict import Different, Equivalent, Identical, Incomparable, Verdict, verdict_name
 from dit_dagster_tests.comparing.oracle import differing_paths, judge
 from dit_dagster_tests.comparing.pairs import FIRST, Batch, changed, load, make_batch
 
@@ -65,6 +65,18 @@ def test_the_verdict_agrees_with_brute_force(warehouse: BigQueryWarehouse, datas
                 assert {column.name for column in told.columns} == set().union(*pairs)
         case _:
             pytest.fail(getattr(verdict, "reason", str(verdict)))
+
+
+@pytest.mark.parametrize("number", range(SEED, SEED + max(3, PAIRS // 100)))
+def test_a_pair_alone_agrees_with_brute_force(warehouse: BigQueryWarehouse, dataset: DatasetName, number: int) -> None:
+    """In a batch the pairs that differ hide the others' verdicts: here each is that of one pair, and without a day."""
+    batch = make_batch(1_000_000 + number, 1)
+    [(mine, theirs)] = batch.pairs
+    expected = judge(mine, theirs, batch.columns, batch.keys).verdict
+
+    verdict = judged(warehouse, dataset, batch, exact=number % 5 == 0)
+
+    assert verdict_name(verdict) == expected, f"{batch.columns}, keys {batch.keys}:\n{mine}\n{theirs}\n{verdict}"
 
 
 @pytest.mark.parametrize("number", range(max(1, PAIRS // 100)))
