@@ -249,9 +249,11 @@ def _tables(scene: Scene, runs: Mapping[str, KnownRun]) -> Iterator[Leftover | E
     """Tables of the scratch dataset, by the state, attempt or experiment that they belong to."""
     states = _states(scene)
     claims = {event.payload["prefix"]: event.run_id for event in scene.events if _claims_prefix(event)}
+    shown = _views_of_states(scene, states)
     of_states: defaultdict[str, list[TableName]] = defaultdict(list)
     of_attempts: defaultdict[str, list[TableName]] = defaultdict(list)
     of_experiments: defaultdict[str, list[TableName]] = defaultdict(list)
+    views: defaultdict[str, list[TableName]] = defaultdict(list)
     for table in scene.tables:
         made = parsed(table.table)
         if made is None:
@@ -261,11 +263,25 @@ def _tables(scene: Scene, runs: Mapping[str, KnownRun]) -> Iterator[Leftover | E
             of_states[prefix].append(table)
         elif prefix is not None:
             of_attempts[prefix].append(table)
+        elif table.table in shown:  # only what is no state by itself: an event that names one takes nothing
+            views[shown[table.table]].append(table)
         else:
             of_experiments[made.start].append(table)
+    for prefix, found in views.items():  # last: a state goes with the views that show it elsewhere
+        of_states[prefix].extend(found)
     yield from _dead_attempts(of_attempts, claims, runs)
     yield from _unread_inputs(of_experiments, runs)
     yield from _expired(scene, runs, states, of_states)
+
+
+def _views_of_states(scene: Scene, states: Mapping[str, PhaseRecord]) -> Mapping[str, str]:
+    """The views by which other experiments show states that they reused, each with the prefix of its state."""
+    return {
+        str(view): prefix
+        for event in scene.events
+        if event.kind == "reused" and (prefix := str(event.payload.get("prefix"))) in states
+        for view in event.payload.get("views", ())
+    }
 
 
 def _claims_prefix(event: Event) -> bool:

@@ -36,6 +36,7 @@ from dit_dagster.planning.decision import (
 from dit_dagster.planning.plan import AnyPair, Plan, make_plan
 from dit_dagster.ports import Event
 from dit_dagster.running.collection import collected_prefixes
+from dit_dagster.running.consuming import show_reused
 from dit_dagster.running.costs import Estimate, estimate, record_costs, refuse_too_much
 from dit_dagster.running.judging import Comparison, Judge
 from dit_dagster.running.labels import run_labels
@@ -230,7 +231,8 @@ def execute(
         watch=watch,
     )
     outcomes = orchestrator.execute(prospect_.plan.nodes_of(modes))
-    _record_reuse(prospect_.plan, outcomes, workplace, run_id)
+    views = show_reused(prospect_.plan, outcomes, modes, workplace)
+    _record_reuse(prospect_.plan, outcomes, views, workplace, run_id)
     record_costs(prospect_.plan, outcomes, workplace, run_id, since)
     return outcomes, orchestrator.peak_parallel
 
@@ -286,7 +288,13 @@ def close_run(pipeline: str, run_id: str, workplace: Workplace, report: Mapping[
     )
 
 
-def _record_reuse(plan: Plan, outcomes: Mapping[Fingerprint, PhaseOutcome], workplace: Workplace, run_id: str) -> None:
+def _record_reuse(
+    plan: Plan,
+    outcomes: Mapping[Fingerprint, PhaseOutcome],
+    views: Mapping[Fingerprint, tuple[TableName, ...]],
+    workplace: Workplace,
+    run_id: str,
+) -> None:
     """A reuse is recorded as a consumer of the state; it never writes a result."""
     events = [
         Event(
@@ -299,6 +307,7 @@ def _record_reuse(plan: Plan, outcomes: Mapping[Fingerprint, PhaseOutcome], work
                 "index": plan.nodes[name].position[1],
                 "of_run": outcome.record.run_id,
                 "prefix": outcome.record.prefix,
+                **({"views": [view.table for view in views[name]]} if views.get(name) else {}),
             },
         )
         for name, outcome in outcomes.items()

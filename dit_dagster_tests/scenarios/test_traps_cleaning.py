@@ -205,6 +205,96 @@ def test_trap_37_cancelling_the_producer_leaves_what_another_run_compares(bench:
     assert [name for name in of_states(bench) if name.endswith("__daily")] != []
 
 
+def test_trap_37_cancelling_a_live_producer_lets_the_comparison_finish(bench: Bench) -> None:
+    """Trap 37: it is at its next phase while another run compares what it has committed; then it is cancelled."""
+    last_daily = (
+        f"import sys, time\nif sys.argv[1] == '2024-01-08':\n    print('here', flush=True); time.sleep(600)\n{PROGRAM}"
+    )
+    bench.commit(GOOD, "half", program=last_daily)
+    pipeline = wiring.find_pipeline("visits", bench.settings)
+    place = replace(wiring.workplace(pipeline, bench.settings), registry=premises(bench, patience=4.0).registry)
+    asked = api.Asked(pipeline="visits", commit="half", modes=["bf", "bfd", "repeat"], tail=1, lookback=1)
+    request = api.make_request(asked, pipeline, place, bench.settings)
+    ahead = prospect(request, place)
+    run_id, seen, halfway = api.new_run_id(), set[str](), threading.Event()
+    leaves = {mode: ahead.plan.mode(mode).leaf for mode in ("bf", "repeat")}
+
+    def watch(note: Note) -> None:
+        seen.add("here" if note.text == "here" else note.fingerprint or "" if note.kind == "committed" else "")
+        if seen >= {"here", *leaves.values()}:
+            halfway.set()
+
+    outcomes: list[object] = []
+
+    def cancel_producer() -> None:
+        outcomes.append(cancel(premises(bench, patience=4.0), run_id))
+        outcomes.append(gc(bench))
+
+    with ThreadPoolExecutor(1) as pool:
+        producer = pool.submit(lambda: run_request(request, place, run_id, stop=Stop(), watch=watch))
+        assert halfway.wait(120)
+        closing = once("stage", cancel_producer, text="comparing")
+        ran = bench.run("bf", "repeat", commit="half", experiment_id="reader", watch=closing)
+        stopped = producer.result().signal
+
+    assert (ran.reused, ran.exit_code, ran.verdicts) == (2, 0, {"repeat": "IDENTICAL"})
+    assert (type(outcomes[0]), stopped) == (WasCancelled, 15)
+
+
+def test_what_was_reused_is_shown_under_the_experiments_own_prefix(bench: Bench) -> None:
+    """A view of each final state that lies elsewhere, as long as that state is kept; none where it lies already."""
+    bench.run("bf", "repeat")
+    before = bench.tables()
+    bench.run("bf", "repeat")
+    same = bench.tables()
+
+    bench.declare(keep="0h")
+    other = bench.run("bf", "repeat", experiment_id="reader")
+    bench.run("bf", "repeat", experiment_id="reader")
+    bench.run("bf", "repeat", experiment_id="solo_0123ab")
+    views = bench.tables("reader_")
+    rows = [bench.query(f"SELECT COUNT(*) AS n FROM `{bench.scratch}.{view}`")[0]["n"] for view in views]
+    kept = gc(bench)
+
+    assert (same, other.reused, bench.tables("solo_")) == (before, 2, [])
+    assert (rows, {name.rpartition("__")[2] for name in views}) == ([32, 32], {"daily"})
+    assert ("ExpiredState" in kinds(kept.gone), bench.tables("reader_")) == (False, views)
+
+
+def test_the_views_go_with_the_state_that_they_show(bench: Bench) -> None:
+    """Not before it, and not after it."""
+    bench.declare(keep="0h")
+    bench.run("bf", "repeat")
+    bench.run("bf", "repeat", experiment_id="reader")
+    shown = bench.tables("reader_")
+
+    gc(bench)
+
+    assert (len(shown), bench.tables()) == (2, [])
+
+
+def test_trap_42_an_event_that_names_a_state_as_a_view_takes_nothing(bench: Bench) -> None:
+    """Trap 42: one state is expired, another is pinned, and a record says that the second shows the first."""
+    bench.declare(keep="0h")
+    bench.run("bf", "repeat")
+    first, second = bench.events("committed")
+    registry = wiring.registry(bench.settings)
+    pin(registry, find_state(registry, second.fingerprint or ""))
+    forged = {
+        "prefix": first.payload["prefix"],
+        "views": [f"{second.payload['prefix']}__daily"],
+        "mode": "bf",
+        "index": 0,
+    }
+    registry.append([Event(kind="reused", run_id=first.run_id, pipeline="visits", payload=forged)])
+
+    gc(bench)
+    gc(bench)
+
+    left = {name.rpartition("__")[0].removesuffix("__daily") for name in of_states(bench)}
+    assert left == {second.payload["prefix"]}
+
+
 def test_trap_37_a_run_that_plans_while_a_state_is_taken_stops_or_keeps_it(bench: Bench) -> None:
     """Trap 37: between a run's plan and its record a clean-up took the state: the run says so, and does not start."""
     bench.declare(keep="0h")
