@@ -51,6 +51,7 @@ class Bench:
     instance: dg.DagsterInstance
     definitions: dg.Definitions
     mended: set[str]
+    place: Workplace
 
     def commit(self, behaviour: str, *refs: str) -> Commit:
         return self.source.commit({BEHAVIOUR: behaviour}, *refs)
@@ -109,6 +110,7 @@ def bench(
             instance=instance,
             definitions=pipeline_definitions(pipeline, workbench_at(place)),
             mended=mended,
+            place=place,
         )
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
-from dit_dagster.defs.vocabulary import CACHE_TAG
+from dit_dagster.api import Asked, make_request
+from dit_dagster.defs.component import pipeline_definitions
+from dit_dagster.defs.vocabulary import CACHE_TAG, Vocabulary
 from dit_dagster.model.identity import Commit
-from dit_dagster_tests.defs.conftest import Bench
+from dit_dagster.running.goldens import set_golden
+from dit_dagster.running.run import prospect
+from dit_dagster.settings import Settings
+from dit_dagster_tests.defs.conftest import Bench, workbench_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +233,26 @@ def test_a_mode_with_mutations_says_whether_it_exercised_anything(bench: Bench) 
         "repeat/daily/deterministic": True,
     }
     assert result.success
+
+
+def test_the_reference_is_checked_against_the_golden_state(bench: Bench) -> None:
+    """Declared: until one is set the check does not pass, and then it compares without running the golden commit."""
+    pipeline = bench.words.pipeline.model_copy(update={"golden": "on"})
+    held = replace(
+        bench, words=Vocabulary(pipeline), definitions=pipeline_definitions(pipeline, workbench_at(bench.place))
+    )
+    assets = [held.words.pin, held.words.output("bf", "daily")]
+    old, new = held.commit("good as gold"), held.commit("good as well")
+    before = held.evaluations(held.run(old, assets=assets))
+    asked = Asked(pipeline="trips", commit=old, modes=["bf"], golden=False)
+    request = make_request(asked, pipeline, held.place, Settings.read())
+    set_golden(prospect(request, held.place), held.registry)
+
+    after = held.evaluations(held.run(new, assets=assets))
+
+    assert [(name, one.passed) for name, one in before.items()] == [("bf/daily/equals_golden", False)]
+    assert [(name, one.passed) for name, one in after.items()] == [("bf/daily/equals_golden", True)]
+    assert after["bf/daily/equals_golden"].metadata["verdict"].value == "IDENTICAL"
 
 
 def _check_alone(bench: Bench, commit: str) -> dg.ExecuteInProcessResult:

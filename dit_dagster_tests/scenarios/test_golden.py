@@ -8,6 +8,7 @@ import pytest
 
 from dit_dagster import api, wiring
 from dit_dagster.errors import UnknownName
+from dit_dagster.evidence.html import run_page
 from dit_dagster.running.goldens import golden_of, unset_golden
 from dit_dagster_tests.scenarios.bench import A_DAY_LOST, APPENDING, GOOD, Bench, Ran
 
@@ -32,9 +33,11 @@ def test_a_later_commit_is_compared_without_running_the_golden_one(bench: Bench)
 
     same = bench.run("bf", "bfd", commit="refactored", golden=True, **SHORT)
     other = bench.run("bf", commit="lossy", golden=True)
+    page = run_page(other.json)
 
     assert (same.exit_code, against_golden(same)["verdict"], same.verdicts["bfd"]) == (0, "IDENTICAL", "IDENTICAL")
     assert (other.exit_code, against_golden(other)["verdict"], other.executed) == (1, "DIFFERENT", 1)
+    assert "bf against golden" in page
 
 
 def test_the_golden_state_is_of_any_mode(bench: Bench) -> None:
