@@ -79,7 +79,8 @@ def _parting(parting: Mapping[str, Any]) -> dict[str, Any]:
 
 def _column(column: Mapping[str, Any]) -> dict[str, Any]:
     """The column, how often it differs, and what else is known of the differences in a few words."""
-    known = {name: value for name, value in column.items() if value not in (None, 0) and name != "histogram"}
+    apart = ("histogram", "type")
+    known = {name: value for name, value in column.items() if value not in (None, 0) and name not in apart}
     return {"column": column["name"], "mismatches": column["mismatches"], "more": _worded(known)}
 
 

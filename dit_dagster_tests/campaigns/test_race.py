@@ -44,4 +44,4 @@ def test_processes_that_wait_adopt_a_failure(bench: Bench, tmp_path: Path) -> No
     assert [process.returncode for process in running] == [4] * RACERS, said
     assert len(campaign.started) == len(set(campaign.started)) == 2, "the two phases that begin a mode, once each"
     assert all("no such luck" in each for each in said)
-    assert sum("failed in run" in each for each in said) == RACERS - 1
+    assert any("failed in run" in each for each in said), "who came second says whose failure it was"
