@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -31,6 +32,18 @@ def warehouse(local_cloud: LocalCloud) -> BigQueryWarehouse:
 def dataset(warehouse: BigQueryWarehouse) -> Iterator[DatasetName]:
     """An empty dataset, gone after the test."""
     yield from new_dataset(warehouse)
+
+
+@pytest.fixture
+def signals_as_usual() -> Iterator[None]:
+    """A job in the background of a shell, such as a test run can be, ignores signals, and so do its children."""
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
+        signal.SIGTERM: signal.signal(signal.SIGTERM, signal.SIG_DFL),
+    }
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,17 +31,7 @@ elif what == "sleep":
     time.sleep(60)
 """
 
-
-@pytest.fixture(autouse=True)
-def _signals_as_usual() -> Iterator[None]:
-    """A job in the background of a shell, such as a test run can be, ignores signals, and so do its children."""
-    before = {
-        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
-        signal.SIGTERM: signal.signal(signal.SIGTERM, signal.SIG_DFL),
-    }
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
+pytestmark = pytest.mark.usefixtures("signals_as_usual")
 
 
 def in_memory(invocation: Invocation, line: Callable[[str], None], stopped: Callable[[], bool]) -> int:

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import _thread
-import signal
 import threading
-from collections.abc import Iterator
 
 import pytest
 
 from dit_dagster.defs.steps import interruptible
 from dit_dagster.running.orchestrator import Stop
 
-
-@pytest.fixture(autouse=True)
-def _signals_as_usual() -> Iterator[None]:
-    """A job in the background of a shell, such as a test run can be, ignores signals, and so do its children."""
-    before = {
-        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
-        signal.SIGTERM: signal.signal(signal.SIGTERM, signal.SIG_DFL),
-    }
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
+pytestmark = pytest.mark.usefixtures("signals_as_usual")
 
 
 def test_an_interruption_asks_the_work_to_stop_and_waits_for_it() -> None:
