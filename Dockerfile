@@ -1,4 +1,4 @@
-# `dit` in an image: git, uv, the docker client and this project at its locked dependencies.
+# `dit` in an image: git, uv, gitleaks, the docker client and this project at its locked dependencies.
 #
 #   docker build -t dit .
 #   docker run --rm dit list
@@ -7,6 +7,8 @@
 
 FROM docker:28-cli AS docker
 
+FROM zricethezav/gitleaks:v8.18.4 AS gitleaks
+
 FROM python:3.11-slim-bookworm
 
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
@@ -14,11 +16,13 @@ SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 # No version of git is named: Debian keeps only the latest of each package, so a pin would break the build.
 # hadolint ignore=DL3008
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends git \
+ && apt-get install --yes --no-install-recommends git tini \
  && rm -rf /var/lib/apt/lists/*
 
 # The client only: steps that run in containers reach a daemon through DOCKER_HOST or a mounted socket.
 COPY --from=docker /usr/local/bin/docker /usr/local/bin/docker
+# Without it, the detect-secrets library scans snapshots.
+COPY --from=gitleaks /usr/bin/gitleaks /usr/local/bin/gitleaks
 
 ENV VIRTUAL_ENV=/opt/dit \
     PATH=/opt/dit/bin:$PATH \
@@ -44,5 +48,6 @@ WORKDIR /home/dit
 # the home directory may be somebody else's (in Cloud Build it is).
 ENV DIT_HOME=/var/lib/dit \
     UV_CACHE_DIR=/var/lib/dit/uv
-ENTRYPOINT ["dit"]
+# As process 1, dit would not get a signal before it has asked for it, and nobody would reap what its steps leave.
+ENTRYPOINT ["tini", "--", "dit"]
 CMD ["--help"]

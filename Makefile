@@ -11,7 +11,12 @@
 # make faults  50 runs through a proxy that breaks connections and loses answers
 # make race    eight processes start one experiment at once
 # make machine 50 histories of changes, damage and kills; each run does what was foretold: long
+# make containers  steps in containers, the sample pipeline among them; needs dockerd and root
+# make beam    the sample in Beam, in a process and on the local Dataflow: minutes
+# make pulls   pull requests under the daemon of Dagster, end to end: minutes
+# make bisect  each bug of the sample's history is found among 64 commits: minutes
 # make fuzz    10,000 pairs of tables against an oracle: long
+# make adoption  docs/pipelines/adoption.md, from what dit contract found
 # make clean   stop the local cloud and remove what runs left behind
 
 SHELL := bash
@@ -23,7 +28,7 @@ COVERAGE_FLOOR := 80
 PAIRS ?= 10000
 KILLS ?= 200
 
-.PHONY: setup demo test check lint types docs ui bench bench-compare bench-registry history fuzz crash faults race machine clean lock
+.PHONY: adoption setup demo test check lint types docs ui bench bench-compare bench-registry history bisect pulls fuzz crash faults race containers machine beam clean lock
 
 setup: .venv/complete
 
@@ -40,10 +45,10 @@ demo: setup
 	$(BIN)/dit demo
 
 test: setup
-	$(BIN)/pytest -q -n $(WORKERS) --dist loadfile
+	$(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: setup lint types docs
-	$(BIN)/pytest -q -n $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE_FLOOR)
+	$(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE_FLOOR)
 
 lint: setup
 	$(BIN)/ruff check .
@@ -81,11 +86,27 @@ faults: setup
 race: setup
 	DIT_RACERS=8 $(BIN)/pytest -q dit_dagster_tests/campaigns/test_race.py
 
+containers: setup
+	$(BIN)/pytest -q dit_dagster_tests/containers dit_dagster_tests/campaigns/sample_in_containers.py dit_dagster_tests/scenarios/test_containers.py
+
 machine: setup
 	DIT_MACHINE_EXAMPLES=50 $(BIN)/pytest -q dit_dagster_tests/campaigns/test_machine.py
 
+beam: setup
+	$(BIN)/pytest -q dit_dagster_tests/campaigns/beam_sample.py
+
+pulls: setup
+	$(BIN)/python -m dit_dagster_tests.campaigns.pulls_under_daemon
+
+bisect: setup
+	$(BIN)/pytest -q dit_dagster_tests/campaigns/bisect_sample.py
+
 fuzz: setup
 	DIT_FUZZ_PAIRS=$(PAIRS) $(BIN)/pytest -q -n $(WORKERS) dit_dagster_tests/comparing/test_against_oracle.py
+
+adoption: setup
+	{ printf '# Who keeps which promise\n\nMade by `make adoption` from what `dit contract` found; [what is checked](contract.md).\n\n'; \
+	  $(BIN)/dit contract; } > .adoption.md && mv .adoption.md docs/pipelines/adoption.md
 
 lock:
 	uv pip compile --quiet --generate-hashes --extra dev --python-version 3.11 --no-annotate --no-header \

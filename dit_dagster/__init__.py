@@ -10,20 +10,34 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dit_dagster.api import assert_tables_equal, compare, explain, plan, run
+    from dit_dagster.api import assert_tables_equal, bisect, compare, contract, ensure_worker_image, explain, plan, run
     from dit_dagster.defs.component import MultiModePipeline
 
 _HOMES = {
     "MultiModePipeline": "dit_dagster.defs.component",
     "assert_tables_equal": "dit_dagster.api",
+    "bisect": "dit_dagster.api",
     "compare": "dit_dagster.api",
+    "contract": "dit_dagster.api",
     "diff": "dit_dagster.api",
+    "ensure_worker_image": "dit_dagster.api",
     "explain": "dit_dagster.api",
     "plan": "dit_dagster.api",
     "run": "dit_dagster.api",
 }
 
-__all__ = ["MultiModePipeline", "assert_tables_equal", "compare", "diff", "explain", "plan", "run"]
+__all__ = [
+    "MultiModePipeline",
+    "assert_tables_equal",
+    "bisect",
+    "compare",
+    "contract",
+    "diff",
+    "ensure_worker_image",
+    "explain",
+    "plan",
+    "run",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -17,6 +17,10 @@
     |   |   |-- AlreadyExists    an atomic creation lost the race
     |   |   |-- NotFound         a table or dataset is not there
     |   |   `-- Unreachable      no answer at all
+    |   |-- EngineError          the container engine answered with an error, or not at all
+    |   |-- BoardError           the host of a repository took no verdict
+    |   |   |-- BoardRefused     and will not: wrong credentials, no such pull request
+    |   |   `-- BoardUnreachable and may later: it did not answer, or asked to wait
     |   |-- LocalCloudError      the local cloud could not be started or stopped (defined beside it)
     |   `-- StateInvalid         a state holds something that cannot be kept
     `-- Interrupted              the run was asked to stop                                       exit 130, 143
@@ -93,6 +97,22 @@ class NotFound(WarehouseError):
 
 class Unreachable(WarehouseError):
     """The warehouse did not answer."""
+
+
+class EngineError(InfrastructureError):
+    """The container engine answered with an error, or not at all."""
+
+
+class BoardError(InfrastructureError):
+    """The host of a repository took no verdict."""
+
+
+class BoardRefused(BoardError):
+    """It will not take it: wrong credentials, a permission that is missing, no such pull request."""
+
+
+class BoardUnreachable(BoardError):
+    """It may take it later: it did not answer, failed, or asked to wait."""
 
 
 class StateInvalid(InfrastructureError):

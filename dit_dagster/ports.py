@@ -7,12 +7,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
-from dit_dagster.model.identity import Commit, DatasetName, TableName, Tree
+from dit_dagster.model.container import Container
+from dit_dagster.model.identity import (
+    Commit,
+    DatasetName,
+    ImageDigest,
+    ImageName,
+    JobId,
+    PipelineName,
+    TableName,
+    Tree,
+)
+from dit_dagster.model.notice import Notice
+from dit_dagster.model.origin import Snapshot
+from dit_dagster.model.pull_request import Head, PullRequest, Remote
 
 Scalar = str | int | float | bool | date | datetime | None
 
@@ -110,14 +124,27 @@ class Warehouse(Protocol):
     def tables(self, dataset: DatasetName, prefix: str) -> tuple[TableName, ...]:
         """Every table and view whose name starts with `prefix`, in order of name; () if there is no such dataset."""
 
-    def create(self, name: TableName, schema: Sequence[Field], *, days: int | None = None) -> None:
-        """Create an empty table, which expires after `days`.
+    def create(
+        self,
+        name: TableName,
+        schema: Sequence[Field],
+        *,
+        days: int | None = None,
+        by_day: str | None = None,
+        clustered: Sequence[str] = (),
+    ) -> None:
+        """Create an empty table, which expires after `days`, partitioned by a TIMESTAMP's day, clustered by columns.
 
         Atomic: of many callers one succeeds, the others get AlreadyExists.
         """
 
-    def clone(self, source: TableName, target: TableName, *, days: int | None = None) -> None:
-        """A copy without cost of `source` as it is now, which expires after `days`. AlreadyExists if it is there."""
+    def clone(
+        self, source: TableName, target: TableName, *, days: int | None = None, as_of: datetime | None = None
+    ) -> None:
+        """A copy without cost of `source` as it is now, or was at a time, which expires after `days`.
+
+        AlreadyExists if it is there.
+        """
 
     def create_view(self, name: TableName, sql: str) -> None:
         """A view over `sql`, which must hold full names."""
@@ -128,24 +155,50 @@ class Warehouse(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkout:
-    """The files of one commit, apart from anybody's working tree."""
+    """The files of one commit, apart from anybody's working tree; or, `editable`, a folder that is run as it lies."""
 
     directory: Path
     commit: Commit
     tree: Tree
+    editable: bool = False
+    scratch: Path | None = None
 
 
 class SourceControl(Protocol):
     """The pipeline's repository. It is only read; the working tree and the index are never touched."""
 
     def resolve(self, ref: str) -> Commit:
-        """The full commit id of a ref, tag or abbreviated id; UnknownName if there is none."""
+        """The full commit id of a ref, tag, abbreviated id or pull request's number; UnknownName if there is none."""
 
     def tree(self, commit: Commit, paths: Sequence[str] = ()) -> Tree:
         """The commit's tree id, or one hash over the ids of the subtrees at `paths`."""
 
     def checkout(self, commit: Commit, tree: Tree) -> Checkout:
         """The commit's tracked files in a directory of their own, shared by equal trees."""
+
+    def snapshot(self, pipeline: PipelineName) -> Snapshot | None:
+        """The working tree's tracked files as a commit, kept from git's clean-up if HEAD is another tree.
+
+        None if there is no working tree. UsageError for what no commit can hold.
+        """
+
+    def reviewed(self, commit: Commit, branch: str | None) -> bool | None:
+        """Whether the default branch holds the commit; it is looked for if not given. None if there is none."""
+
+    def is_ancestor(self, earlier: Commit, later: Commit) -> bool:
+        """Whether `later` builds on `earlier`; every commit builds on itself."""
+
+    def between(self, good: Sequence[Commit], bad: Commit) -> tuple[Commit, ...]:
+        """`bad` and what it builds on, without `good` and what those build on; what halves it best comes first."""
+
+    def working_copy(self, checkout: Checkout) -> AbstractContextManager[Checkout]:
+        """The checkout's files once more, in a directory that nobody else has, and as `scratch` an empty one.
+
+        Both are gone afterwards. Of a folder that is run as it lies, the folder itself.
+        """
+
+    def altered(self, checkout: Checkout) -> tuple[str, ...]:
+        """The files of a checkout that are no longer what the commit holds."""
 
     def known(self) -> tuple[tuple[str, Commit], ...]:
         """Branches and tags with their commits, newest first."""
@@ -154,13 +207,55 @@ class SourceControl(Protocol):
         """The first line of the commit's message."""
 
 
+class Upstream(Protocol):
+    """The git remote whose pull requests are watched. What it calls its refs is data."""
+
+    def look(self) -> Remote:
+        """Where its branches and pull requests stand, in one listing. InfrastructureError if it does not answer."""
+
+    def bring(self, head: Head) -> None:
+        """The commit and what it needs are in the pipeline's repository afterwards; no ref of it is touched.
+
+        InfrastructureError if the remote has it no more.
+        """
+
+    def changed(self, head: Head, base: Head | None) -> tuple[str, ...]:
+        """The paths that differ between a head and where it left `base`; all of its paths without a base.
+
+        Brings both.
+        """
+
+
+class VerdictBoard(Protocol):
+    """Where verdicts stand beside a change. To show the same again changes nothing, also after a lost answer.
+
+    BoardUnreachable if it may help to try later, BoardRefused if it does not. No error holds a credential.
+    """
+
+    def open_pulls(self) -> Mapping[int, PullRequest]:
+        """The open pull requests by number."""
+
+    def show(self, notice: Notice) -> None:
+        """Put a notice on its commit, in place of an earlier one of the same name."""
+
+    def comment(self, number: int, topic: str, text: str) -> None:
+        """Write the one comment on this topic under a pull request, in place of an earlier one of our own."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """Where a commit's program is installed: what goes first on its PATH. `identity` names interpreter and lock."""
+    """Where a commit's program is installed: what goes first on its PATH. `identity` names interpreter and lock.
+
+    In a container, `image` is the one on the engine, and `variables` are what the container's declaration adds.
+    `worker_image` is the name of the tree's image, where Dataflow's workers are to run it.
+    """
 
     directory: Path
     binaries: tuple[Path, ...]
     identity: str
+    image: ImageDigest | None = None
+    worker_image: ImageName | None = None
+    variables: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 class Environments(Protocol):
@@ -169,26 +264,41 @@ class Environments(Protocol):
     def identity(self, checkout: Checkout) -> str:
         """What the environment of this checkout will be, without building it."""
 
+    def image(self, checkout: Checkout) -> ImageDigest | None:
+        """What tells the checkout's image from any other, without building or pulling it; None without containers."""
+
     def ensure(self, checkout: Checkout) -> Environment:
         """Build the environment if it is not there. Two processes at once build it once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
-    """One step, fully rendered. `redacted` names the variables whose values no log may show."""
+    """One step, fully rendered. `redacted` names the variables whose values no log may show; nor does its repr.
+
+    For containers: `image` is the one to run, `labels` tell whose it is, and `bare` leaves its entrypoint out.
+    """
 
     arguments: tuple[str, ...]
     directory: Path
-    variables: Mapping[str, str]
+    variables: Mapping[str, str] = field(repr=False)
     redacted: frozenset[str] = frozenset()
+    image: ImageDigest | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    bare: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exit:
-    """How a step ended. A negative code is the signal that ended it."""
+    """How a step ended. A negative code is the signal that ended it.
+
+    `reason` says what was done to it from outside: with one, it has failed whatever its code. `image` is the one that
+    ran, as the engine tells afterwards.
+    """
 
     code: int
     seconds: float
+    reason: str | None = None
+    image: ImageDigest | None = None
 
 
 class PipelineRunner(Protocol):
@@ -196,6 +306,131 @@ class PipelineRunner(Protocol):
 
     def run(self, invocation: Invocation, *, line: Callable[[str], None], stopped: Callable[[], bool]) -> Exit:
         """Stream each line of output to `line`. When `stopped()` turns true, end the step and all it started."""
+
+
+class ImageBuilder(Protocol):
+    """Images on a container engine. EngineError if it cannot be told; UnknownName only if there is no such image."""
+
+    def resolve(self, reference: str) -> ImageDigest:
+        """The digest that a published image's name stands for; of its tag, as the engine or the registry has it."""
+
+    def pulled(self, digest: ImageDigest, reference: str) -> ImageDigest:
+        """The engine's id of a published image, which is on it afterwards."""
+
+    def recipe(self, container: Container, checkout: Checkout) -> ImageDigest:
+        """A hash of how it is built: the Dockerfile, and the images that it stands on; not of the checkout."""
+
+    def labels(self, image: ImageDigest) -> Mapping[str, str]:
+        """What an image that is on the engine says of itself."""
+
+    def first_difference(self, image: ImageDigest, holds: Mapping[str, str], checkout: Checkout) -> str | None:
+        """Read back from inside: what of the checkout an image on the engine does not hold; None if it holds it all.
+
+        `holds` are places in the image, each with the path of the tree that should be there.
+        """
+
+    def ensure_built(self, container: Container, checkout: Checkout) -> ImageDigest:
+        """The engine's id of the image of a checkout, which is built unless it is there; EnvironmentFailed."""
+
+
+class ImageStore(Protocol):
+    """Images of trees, each under a name that says from what it was built."""
+
+    def recipe(self, container: Container, checkout: Checkout) -> ImageDigest:
+        """A hash of how it is built: the Dockerfile, and the images that it stands on; not of the checkout."""
+
+    def name(self, container: Container, checkout: Checkout) -> ImageName:
+        """Where the image of a checkout is kept. Its tag is a hash of recipe and tree: nothing else has that name."""
+
+    def find(self, name: ImageName) -> ImageDigest | None:
+        """What is kept there. None only if the store says that it has none; InfrastructureError if it cannot tell."""
+
+    def build(self, container: Container, checkout: Checkout, name: ImageName) -> ImageDigest:
+        """Build the image and keep it under that name. EnvironmentFailed if the build fails."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunContainer:
+    """A container that carries the label of a run."""
+
+    id: str
+    name: str
+    run_id: str
+
+
+class Containers(Protocol):
+    """The containers that runs of this project have left on this machine's engine."""
+
+    def of_runs(self) -> tuple[RunContainer, ...]:
+        """Each with a run's label, ended or not; () where there is no engine. EngineError if it cannot be told."""
+
+    def remove(self, container: RunContainer) -> None:
+        """End it and take it away; one that is gone is no error."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteJob:
+    """A job of Dataflow. `images` are those that its workers were asked to run.
+
+    `worker` says which code that was, where the service knows more than the image's name.
+    """
+
+    id: JobId
+    name: str
+    state: str
+    labels: Mapping[str, str]
+    images: tuple[str, ...] = ()
+    worker: str | None = None
+
+    _OVER: ClassVar[frozenset[str]] = frozenset({"DONE", "FAILED", "CANCELLED", "UPDATED", "DRAINED"})
+
+    @property
+    def is_over(self) -> bool:
+        """Whether its state is one of those that never change: any other, known or not, is taken for active."""
+        return self.state in self._OVER
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobMarks:
+    """How jobs are recognised: all of these labels, and the name if there is one. No two marks are of one job."""
+
+    labels: Mapping[str, str]
+    name: str | None = None
+
+    def are_on(self, labels: Mapping[str, str], name: str) -> bool:
+        """Whether a job with these has the marks."""
+        return self.labels.items() <= labels.items() and self.name in (None, name)
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{key}={value}" for key, value in self.labels.items())
+        return f"its labels ({told})" if self.name is None else f"its name ({self.name})"
+
+
+class JobService(Protocol):
+    """Dataflow, or what stands in for it. Every method raises InfrastructureError if there is no answer.
+
+    `poll_seconds` is how long to wait before asking again.
+    """
+
+    poll_seconds: float
+
+    def find(self, marks: JobMarks, since: datetime) -> tuple[RemoteJob, ...]:
+        """The jobs with these marks that were active at `since` or later, queued ones included."""
+
+    def job(self, job_id: JobId) -> RemoteJob:
+        """One job, as it is now; NotFound if there is none of that id."""
+
+    def cancel(self, job_id: JobId) -> None:
+        """Ask a job to end. One that is over stays as it is."""
+
+    def errors(self, job_id: JobId) -> tuple[str, ...]:
+        """What it said of its failure, oldest first."""
+
+    def metrics(self, job_id: JobId) -> Mapping[str, int | float]:
+        """Its counters, by `step/name`; of a distribution the sum."""
+
+    def stand_in(self, image: str, environment: Environment, identity: str) -> None:
+        """Where images are only stood in for: workers of `image` run this environment. Elsewhere nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,7 +479,7 @@ class Heard:
 
 ON_BEHALF = (
     *("released", "cancel_requested", "run_cancelled", "collected", "spared", "pinned", "unpinned"),
-    *("golden_set", "golden_unset"),
+    *("golden_set", "golden_unset", "job_attended"),
 )
 """Kinds of events that others write about a run: they are no sign that it is alive."""
 
@@ -271,8 +506,10 @@ class Registry(Protocol):
     def of_pipeline(self, kind: str, pipeline: str | None, limit: int) -> tuple[Event, ...]:
         """The newest events of a kind, newest first; of every pipeline if None."""
 
-    def since(self, kinds: Sequence[str], after: datetime | None, limit: int) -> tuple[Event, ...]:
-        """Events of these kinds recorded after a time, oldest first.
+    def since(
+        self, kinds: Sequence[str], after: datetime | None, limit: int, *, bare: Sequence[str] = ()
+    ) -> tuple[Event, ...]:
+        """Events of these kinds recorded after a time, oldest first; those of the kinds `bare` without their payload.
 
         At most `limit`, and with the last one all that were recorded at its time: what comes after it is not lost.
         """
@@ -299,9 +536,13 @@ class Registry(Protocol):
         """When each run was last heard of, by events that it wrote itself: all kinds but ON_BEHALF."""
 
 
+IMAGE = "image"
+"""The kind of a folder that stands for an image on the engine."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folder:
-    """Something below the home directory that can be built again: a checkout, an environment, logs."""
+    """Something below the home directory that can be built again: a checkout, an environment, logs, an image."""
 
     kind: str
     path: Path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -12,14 +13,46 @@ from hypothesis import settings
 from dit_dagster.adapters.bigquery import BigQueryWarehouse
 from dit_dagster.adapters.local_gcp import LocalCloud
 from dit_dagster.model.identity import DatasetName
+from dit_dagster_tests.containers.engine import engine
 from dit_dagster_tests.local_cloud import local_cloud
 from dit_dagster_tests.recorded_runs import recorded_runs
 
-__all__ = ["local_cloud", "recorded_runs"]
+__all__ = ["engine", "local_cloud", "recorded_runs"]
+
+# Each file runs on one worker. A long one that begins last is waited for while the other worker is idle.
+_LONGEST = (
+    "scenarios/test_sample_history.py",
+    "defs/test_job_execute.py",
+    "browser/test_pages.py",
+    "scenarios/test_containers.py",
+    "scenarios/test_golden.py",
+    "scenarios/test_traps_cleaning.py",
+    "scenarios/test_dataflow.py",
+    "cli/test_bisect.py",
+    "scenarios/test_contract.py",
+    "scenarios/test_traps_cache.py",
+    "scenarios/test_traps_plumbing.py",
+    "campaigns/test_machine.py",
+    "defs/test_steps.py",
+    "scenarios/test_hooks.py",
+    "adapters/local_gcp/test_lifecycle.py",
+    "comparing/test_nested.py",
+    "campaigns/test_crash.py",
+    "cli/test_report.py",
+    "scenarios/test_selection.py",
+    "test_definitions.py",
+    "campaigns/test_race.py",
+)
+_PLACES = {Path(__file__).parent / name: place for place, name in enumerate(_LONGEST)}
 
 # A loaded machine is slow, not wrong.
 settings.register_profile("steady", deadline=None)
 settings.load_profile("steady")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, the others as they were found. Obeyed with `--no-loadscope-reorder`."""
+    items.sort(key=lambda item: _PLACES.get(item.path, len(_PLACES)))
 
 
 @pytest.fixture(scope="session")

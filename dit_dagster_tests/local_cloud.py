@@ -10,6 +10,7 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO
 
 import pytest
@@ -23,17 +24,23 @@ from dit_dagster.adapters.local_gcp import LocalCloud
 @pytest.fixture(scope="session")
 def local_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
     """A running local cloud in a directory of its own, gone at the end."""
-    base = tmp_path_factory.getbasetemp()
-    directory = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "local-cloud"
-    directory.mkdir(exist_ok=True)
+    directory = shared_folder(tmp_path_factory, "local-cloud")
     with (directory / "users").open("a+") as users:
-        with _alone(users):
+        with alone(users):
             cloud = local_gcp.up(directory)
-            _count(users, +1)
+            count(users, +1)
         yield cloud
-        with _alone(users):
-            if _count(users, -1) == 0:
+        with alone(users):
+            if count(users, -1) == 0:
                 local_gcp.down(directory)
+
+
+def shared_folder(tmp_path_factory: pytest.TempPathFactory, name: str) -> Path:
+    """A folder that all workers of this session share."""
+    base = tmp_path_factory.getbasetemp()
+    directory = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / name
+    directory.mkdir(exist_ok=True)
+    return directory
 
 
 def bigquery_client(cloud: LocalCloud) -> bigquery.Client:
@@ -46,7 +53,8 @@ def bigquery_client(cloud: LocalCloud) -> bigquery.Client:
 
 
 @contextmanager
-def _alone(handle: IO[str]) -> Iterator[None]:
+def alone(handle: IO[str]) -> Iterator[None]:
+    """Of all workers this one only."""
     fcntl.flock(handle, fcntl.LOCK_EX)
     try:
         yield
@@ -54,7 +62,8 @@ def _alone(handle: IO[str]) -> Iterator[None]:
         fcntl.flock(handle, fcntl.LOCK_UN)
 
 
-def _count(handle: IO[str], change: int) -> int:
+def count(handle: IO[str], change: int) -> int:
+    """How many workers use what `handle` stands for, after a change."""
     handle.seek(0)
     users = int(handle.read() or 0) + change
     handle.seek(0)

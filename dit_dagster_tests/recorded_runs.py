@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 import yaml
@@ -16,6 +19,7 @@ import yaml
 import dit_dagster
 from dit_dagster.adapters import local_gcp
 from dit_dagster.demo.history import prepare
+from dit_dagster_tests.local_cloud import alone, count, shared_folder
 
 PROJECT = Path(dit_dagster.__file__).parents[1]
 PIPELINE = "short_gaps"
@@ -43,19 +47,52 @@ class RecordedRuns:
 
 @pytest.fixture(scope="session")
 def recorded_runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RecordedRuns]:
-    """An unknown commit, a good one and one with a bug, over one week. Gone at the end, local cloud included."""
-    home = tmp_path_factory.mktemp("dagster")
+    """An unknown commit, a good one and one with a bug, over one week. Gone at the end, local cloud included.
+
+    Under pytest-xdist all workers share them: the first records, the last stops the local cloud.
+    """
+    home = shared_folder(tmp_path_factory, "dagster-recorded")
+    kept = home / "recorded.json"
+    with (home / "users").open("a+") as users:
+        with alone(users):
+            count(users, +1)
+            try:
+                recorded = _read(kept) if kept.exists() else _record(home)
+            except BaseException:
+                _leave(users, home)
+                raise
+            kept.write_text(json.dumps(asdict(recorded)), encoding="utf-8")
+        yield recorded
+        with alone(users):
+            _leave(users, home)
+
+
+def _leave(users: IO[str], home: Path) -> None:
+    """The last one stops the local cloud; who comes later has to record anew."""
+    if count(users, -1) == 0:
+        local_gcp.down(home / "dit" / "local")
+        shutil.rmtree(home / "dit", ignore_errors=True)
+        for folder in ("home", "pipelines"):
+            shutil.rmtree(home / folder, ignore_errors=True)
+        (home / "recorded.json").unlink(missing_ok=True)
+
+
+def _record(home: Path) -> RecordedRuns:
     environment = _environment(home)
     _declare(home / "pipelines" / PIPELINE / "defs.yaml")
     commits = prepare(home / "dit" / "demo").commits
-    try:
-        dagster(environment, "instance", "migrate")
-        with ThreadPoolExecutor() as pool:
-            unknown, good = pool.map(lambda commit: _job(environment, commit), (UNKNOWN, commits["v1"]))
-        bad = _job(environment, commits["bug-append-only"])  # the last, so that the pages show it
-        yield RecordedRuns(environment=environment, unknown=unknown, good=good, bad=bad)
-    finally:
-        local_gcp.down(home / "dit" / "local")
+    dagster(environment, "instance", "migrate")
+    with ThreadPoolExecutor() as pool:
+        unknown, good = pool.map(lambda commit: _job(environment, commit), (UNKNOWN, commits["v1"]))
+    bad = _job(environment, commits["bug-append-only"])  # the last, so that the pages show it
+    return RecordedRuns(environment=environment, unknown=unknown, good=good, bad=bad)
+
+
+def _read(kept: Path) -> RecordedRuns:
+    """What another worker recorded."""
+    found = json.loads(kept.read_text(encoding="utf-8"))
+    jobs = {name: Job(**found[name]) for name in ("unknown", "good", "bad")}
+    return RecordedRuns(environment=found["environment"], **jobs)
 
 
 def dagster(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

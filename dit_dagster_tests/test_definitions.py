@@ -69,4 +69,4 @@ def test_a_wrong_declaration_is_named_with_file_field_and_remedy(tmp_path: Path)
     done = run("dagster", "definitions", "validate", "-m", "dit_dagster.definitions", DIT_PIPELINES=str(tmp_path))
 
     assert done.returncode != 0
-    assert f"{file}: tial: unknown field; allowed: code, default_modes" in done.stdout
+    assert f"{file}: tial: unknown field; allowed: code, cohorts" in done.stdout

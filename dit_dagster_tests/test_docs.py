@@ -19,7 +19,7 @@ from dit_dagster.adapters.bigquery import BigQueryWarehouse
 from dit_dagster.adapters.local_gcp import LocalCloud
 from dit_dagster.cli.commands import app
 from dit_dagster.demo.history import prepare
-from dit_dagster.model import mode, mutation, pipeline, policy
+from dit_dagster.model import cohort, container, mode, mutation, pipeline, policy
 from dit_dagster.model.pipeline import COMPONENT, parse_pipeline
 from dit_dagster.model.policy import Declared
 from dit_dagster.model.verdict import Verdict
@@ -160,7 +160,7 @@ def declared_fields() -> set[str]:
     """The names of all fields that a defs.yaml may hold, as they are written there."""
     models = {
         value
-        for module in (pipeline, mode, mutation, policy)
+        for module in (pipeline, container, cohort, mode, mutation, policy)
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, Declared)
     }

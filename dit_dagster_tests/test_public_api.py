@@ -14,8 +14,11 @@ def test_these_names_are_public() -> None:
     assert dit_dagster.__all__ == [
         "MultiModePipeline",
         "assert_tables_equal",
+        "bisect",
         "compare",
+        "contract",
         "diff",
+        "ensure_worker_image",
         "explain",
         "plan",
         "run",
@@ -25,7 +28,28 @@ def test_these_names_are_public() -> None:
 @pytest.mark.parametrize(
     ("name", "parameters"),
     [
-        pytest.param("diff", ["pipeline", "bindings", "fail_on_diff", "settings", "options"], id="diff"),
+        pytest.param(
+            "diff",
+            ["pipeline", "bindings", "fail_on_diff", "expected", "worker_images", "settings", "options"],
+            id="diff",
+        ),
+        pytest.param(
+            "bisect",
+            [
+                *("pipeline", "good", "bad", "pair", "column", "output", "mode"),
+                *("settings", "stop", "watch", "told", "options"),
+            ],
+            id="bisect",
+        ),
+        pytest.param(
+            "contract",
+            [
+                *("pipeline", "commit", "start", "end", "jobs", "force"),
+                *("experiment_id", "runner", "worker_image", "settings", "watch", "stop"),
+            ],
+            id="contract",
+        ),
+        pytest.param("ensure_worker_image", ["pipeline", "commit", "settings"], id="ensure_worker_image"),
         pytest.param("plan", ["pipeline", "settings", "options"], id="plan"),
         pytest.param("explain", ["pipeline", "settings", "options"], id="explain"),
         pytest.param("run", ["pipeline", "settings", "watch", "stop", "options"], id="run"),

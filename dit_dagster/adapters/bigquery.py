@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import requests
 from google.api_core import exceptions as api
@@ -39,6 +40,10 @@ _SCALARS: Mapping[type, str] = {
     date: "DATE",
 }
 
+_ANSWER_SECONDS = {"bigquery": 60.0, "local": 900.0}
+"""How long one request may go without an answer. Google's answers to a long query are many short ones; the local
+BigQuery answers when the query is done."""
+
 
 class BigQueryWarehouse:
     """BigQuery through `client`; `labels` go on every job, `location` is the jobs' and new datasets'."""
@@ -50,10 +55,14 @@ class BigQueryWarehouse:
         engine: str = "bigquery",
         labels: Mapping[str, str] | None = None,
         maximum_bytes: int | None = None,
+        answer_seconds: float | None = None,
     ) -> None:
         self._client = client
         self._engine = engine
-        self._retry = DEFAULT_RETRY.with_timeout(_PATIENCE[engine])
+        self._retry = DEFAULT_RETRY.with_predicate(_is_worth_another_try).with_timeout(_PATIENCE[engine])
+        # The client's own default is to wait for ever, which a connection that went silent would make of it.
+        self._answer_seconds = answer_seconds or _ANSWER_SECONDS[engine]
+        self._asking: dict[str, Any] = {"retry": self._retry, "timeout": self._answer_seconds}
         self._labels = dict(labels or {})
         self._maximum_bytes = maximum_bytes
 
@@ -88,7 +97,11 @@ class BigQueryWarehouse:
 
     def labelled(self, labels: Mapping[str, str]) -> BigQueryWarehouse:
         return BigQueryWarehouse(
-            self._client, engine=self._engine, labels={**self._labels, **labels}, maximum_bytes=self._maximum_bytes
+            self._client,
+            engine=self._engine,
+            labels={**self._labels, **labels},
+            maximum_bytes=self._maximum_bytes,
+            answer_seconds=self._answer_seconds,
         )
 
     @property
@@ -117,7 +130,11 @@ class BigQueryWarehouse:
         with _translated(_head(statement.sql)):
             # A job is never repeated as a whole: whether a write that got no answer took place is ours to find out.
             job = self._client.query(
-                statement.sql, job_config=self._config(statement), retry=self._retry, job_retry=None
+                statement.sql,
+                job_config=self._config(statement),
+                retry=self._retry,
+                job_retry=None,
+                timeout=self._answer_seconds,
             )
             rows = tuple(dict(row.items()) for row in job.result(retry=self._retry, job_retry=None))
         return Answer(
@@ -134,13 +151,11 @@ class BigQueryWarehouse:
         config.dry_run = True
         config.use_query_cache = False
         with _translated(_head(statement.sql)):
-            return int(
-                self._client.query(statement.sql, job_config=config, retry=self._retry).total_bytes_processed or 0
-            )
+            return int(self._client.query(statement.sql, job_config=config, **self._asking).total_bytes_processed or 0)
 
     def costs(self, label: str, value: str, since: datetime) -> tuple[JobCost, ...]:
         with _translated(f"jobs labelled {label}={value}"):
-            jobs = list(self._client.list_jobs(all_users=True, min_creation_time=since, retry=self._retry))
+            jobs = list(self._client.list_jobs(all_users=True, min_creation_time=since, **self._asking))
         return tuple(
             JobCost(
                 labels=dict(job.labels),
@@ -158,12 +173,12 @@ class BigQueryWarehouse:
         if self._client.location:
             resource.location = self._client.location
         with _translated(str(dataset)):
-            self._client.create_dataset(resource, exists_ok=True, retry=self._retry)
+            self._client.create_dataset(resource, exists_ok=True, **self._asking)
 
     def owns(self, dataset: DatasetName) -> bool:
         try:
             with _translated(str(dataset)):
-                labels = self._client.get_dataset(str(dataset), retry=self._retry).labels
+                labels = self._client.get_dataset(str(dataset), **self._asking).labels
         except NotFound:
             return False
         return bool(labels.get("dit") == _GENERATED["dit"])
@@ -178,7 +193,7 @@ class BigQueryWarehouse:
     def _listed(self, dataset: DatasetName) -> Iterator[str]:
         """Every table's name. The stand-in takes seconds for INFORMATION_SCHEMA, and milliseconds for this."""
         with _translated(str(dataset)):
-            yield from (table.table_id for table in self._client.list_tables(str(dataset), retry=self._retry))
+            yield from (table.table_id for table in self._client.list_tables(str(dataset), **self._asking))
 
     def _found(self, dataset: DatasetName, prefix: str) -> Iterator[str]:
         """By prefix on the server: a dataset may hold very many tables of other runs."""
@@ -189,29 +204,52 @@ class BigQueryWarehouse:
         )
         yield from (str(row["table_name"]) for row in self.query(listing).rows)
 
-    def create(self, name: TableName, schema: Sequence[Field], *, days: int | None = None) -> None:
+    def create(
+        self,
+        name: TableName,
+        schema: Sequence[Field],
+        *,
+        days: int | None = None,
+        by_day: str | None = None,
+        clustered: Sequence[str] = (),
+    ) -> None:
         table = bigquery.Table(str(name), schema=[_to_client(field) for field in schema])
+        if by_day is not None:
+            table.time_partitioning = bigquery.TimePartitioning(field=by_day)
+        if clustered:
+            table.clustering_fields = list(clustered)
         table.labels = self._labels
         if days is not None:
             table.expires = datetime.now(UTC) + timedelta(days=days)
         with _translated(str(name)):
-            self._client.create_table(table, retry=self._retry)
+            self._client.create_table(table, **self._asking)
 
-    def clone(self, source: TableName, target: TableName, *, days: int | None = None) -> None:
+    def clone(
+        self, source: TableName, target: TableName, *, days: int | None = None, as_of: datetime | None = None
+    ) -> None:
         expires = f" OPTIONS ({_expires(days)})" if days is not None else ""
-        self.query(Statement(sql=f"CREATE TABLE {target.sql} CLONE {source.sql}{expires}"))
+        if as_of is None:
+            self.query(Statement(sql=f"CREATE TABLE {target.sql} CLONE {source.sql}{expires}"))
+            return
+        then = f"FOR SYSTEM_TIME AS OF TIMESTAMP '{as_of.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00'"
+        self.query(
+            Statement(sql=f"CREATE TABLE {target.sql} CLONE {source.sql} {then}{expires}")
+            if self.engine == "bigquery"
+            # The stand-in clones the present only.
+            else Statement(sql=f"CREATE TABLE {target.sql}{expires} AS SELECT * FROM {source.sql} {then}")
+        )
 
     def create_view(self, name: TableName, sql: str) -> None:
         self.query(Statement(sql=f"CREATE VIEW {name.sql} AS {sql}"))
 
     def drop(self, name: TableName) -> None:
         with _translated(str(name)):
-            self._client.delete_table(str(name), not_found_ok=True, retry=self._retry)
+            self._client.delete_table(str(name), not_found_ok=True, **self._asking)
 
     def _facts(self, name: TableName) -> TableFacts | None:
         try:
             with _translated(str(name)):
-                table = self._client.get_table(str(name), retry=self._retry)
+                table = self._client.get_table(str(name), **self._asking)
         except NotFound:
             return None
         return TableFacts(
@@ -280,6 +318,11 @@ def _expires(days: int) -> str:
 def _head(sql: str) -> str:
     line = " ".join(sql.split())
     return line if len(line) <= 120 else line[:117] + "..."
+
+
+def _is_worth_another_try(error: Exception) -> bool:
+    """What the client takes for that, and a gateway that waited in vain (504): it is like 502 and 503."""
+    return isinstance(error, api.GatewayTimeout) or DEFAULT_RETRY._predicate(error)
 
 
 @contextmanager

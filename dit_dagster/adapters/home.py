@@ -10,10 +10,11 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dit_dagster.ports import Folder
+from dit_dagster.ports import IMAGE, Folder, Home
 
 _KINDS = {
     "checkouts": "checkout",
+    "working": "checkout",
     "environments": "environment",
     "dependencies": "environment",
     "logs": "logs",
@@ -22,16 +23,23 @@ _GOING = ".going-"
 
 
 class MachineHome:
-    """Checkouts, environments and logs below `directory`. The local cloud and the demo are not looked at."""
+    """Checkouts, environments and logs below `directory`, and `images` that were built from it.
 
-    def __init__(self, directory: Path) -> None:
+    The local cloud and the demo are not looked at.
+    """
+
+    def __init__(self, directory: Path, images: Home | None = None) -> None:
         self._directory = directory
+        self._images = images
 
     def unused_since(self, moment: datetime) -> Sequence[Folder]:
         found = [folder for name, kind in _KINDS.items() for folder in self._folders(self._directory / name, kind)]
-        return [folder for folder in found if folder.used < moment]
+        images = self._images.unused_since(moment) if self._images is not None else ()
+        return [*(folder for folder in found if folder.used < moment), *images]
 
     def remove(self, folder: Folder, moment: datetime) -> bool:
+        if self._images is not None and folder.kind == IMAGE:
+            return self._images.remove(folder, moment)
         try:
             if _used(folder.path) >= moment:
                 return False

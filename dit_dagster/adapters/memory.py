@@ -7,21 +7,38 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import tempfile
 import threading
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from dit_dagster.errors import StepFailed, UnknownName
-from dit_dagster.model.identity import Commit, GitRef, Tree
-from dit_dagster.ports import ON_BEHALF, Checkout, Claim, Environment, Event, Exit, Heard, Held, Invocation
+from dit_dagster.errors import BoardError, InfrastructureError, NotFound, StepFailed, UnknownName
+from dit_dagster.model.container import Container
+from dit_dagster.model.identity import Commit, GitRef, ImageDigest, ImageName, JobId, PipelineName, Tree, content_hash
+from dit_dagster.model.notice import Notice
+from dit_dagster.model.origin import Snapshot
+from dit_dagster.model.pull_request import Head, PullRequest, Remote
+from dit_dagster.ports import (
+    ON_BEHALF,
+    Checkout,
+    Claim,
+    Environment,
+    Event,
+    Exit,
+    Heard,
+    Held,
+    Invocation,
+    JobMarks,
+    RemoteJob,
+)
 
 
 @dataclass(slots=True)
@@ -64,11 +81,14 @@ class MemoryRegistry:
         found = self._those(lambda event: event.kind == kind and pipeline in (None, event.pipeline))
         return found[::-1][:limit]
 
-    def since(self, kinds: Sequence[str], after: datetime | None, limit: int) -> tuple[Event, ...]:
+    def since(
+        self, kinds: Sequence[str], after: datetime | None, limit: int, *, bare: Sequence[str] = ()
+    ) -> tuple[Event, ...]:
         def later(event: Event) -> bool:
             return event.kind in kinds and (after is None or event.at is None or event.at > after)
 
-        return self._those(later)[:limit]  # no two events have one time
+        found = self._those(later)[:limit]  # no two events have one time
+        return tuple(replace(event, payload={}) if event.kind in bare else event for event in found)
 
     def claim(
         self, fingerprint: str, *, run_id: str, pipeline: str, note: Mapping[str, Any] | None = None
@@ -191,6 +211,29 @@ class MemorySource:
                 partial.rename(directory)
         return Checkout(directory=directory, commit=commit, tree=tree)
 
+    def snapshot(self, pipeline: PipelineName) -> Snapshot | None:
+        return None  # there is no working tree
+
+    def reviewed(self, commit: Commit, branch: str | None) -> bool | None:
+        return None  # there are no branches that anybody reviews
+
+    @contextmanager
+    def working_copy(self, checkout: Checkout) -> Iterator[Checkout]:
+        with tempfile.TemporaryDirectory(prefix="dit-working-") as folder:
+            own = shutil.copytree(checkout.directory, Path(folder) / "tree", symlinks=True)
+            scratch = Path(folder) / "tmp"
+            scratch.mkdir()
+            yield replace(checkout, directory=own, scratch=scratch)
+
+    def altered(self, checkout: Checkout) -> tuple[str, ...]:
+        return ()
+
+    def is_ancestor(self, earlier: Commit, later: Commit) -> bool:
+        return earlier == later  # commits have no ancestors here
+
+    def between(self, good: Sequence[Commit], bad: Commit) -> tuple[Commit, ...]:
+        return () if bad in good else (bad,)
+
     def known(self) -> tuple[tuple[str, Commit], ...]:
         return tuple(reversed(self._refs.items()))
 
@@ -206,8 +249,11 @@ class MemoryEnvironments:
         self._lock = threading.Lock()
         self.built: list[Path] = []
 
-    def identity(self, checkout: Checkout) -> str:  # noqa: ARG002  # every checkout's is the same
+    def identity(self, checkout: Checkout) -> str:  # every checkout's is the same
         return self._identity
+
+    def image(self, checkout: Checkout) -> ImageDigest | None:  # no containers
+        return None
 
     def ensure(self, checkout: Checkout) -> Environment:
         with self._lock:
@@ -246,3 +292,124 @@ class MemoryRunner:
             for text in traceback.format_exc().splitlines():
                 line(text)
             return 1
+
+
+class MemoryJobs:
+    """The JobService port on jobs that somebody puts there."""
+
+    poll_seconds = 0.01
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._jobs: dict[JobId, RemoteJob] = {}
+        self._ended: dict[JobId, datetime] = {}
+        self._errors: dict[JobId, tuple[str, ...]] = {}
+        self.images: dict[str, str] = {}
+
+    def put(self, job: RemoteJob, *errors: str) -> None:
+        """There is such a job from now on, instead of one with its id; what it said of its failure."""
+        with self._lock:
+            self._jobs[job.id] = job
+            self._errors[job.id] = errors
+            if job.is_over:
+                self._ended[job.id] = datetime.now(UTC)
+
+    def find(self, marks: JobMarks, since: datetime) -> tuple[RemoteJob, ...]:
+        with self._lock:
+            recent = [job for job in self._jobs.values() if not job.is_over or self._ended[job.id] >= since]
+        return tuple(job for job in recent if marks.are_on(job.labels, job.name))
+
+    def job(self, job_id: JobId) -> RemoteJob:
+        with self._lock:
+            if job_id not in self._jobs:
+                raise NotFound(f"Dataflow has no job {job_id}")
+            return self._jobs[job_id]
+
+    def cancel(self, job_id: JobId) -> None:
+        found = self.job(job_id)
+        if not found.is_over:
+            self.put(replace(found, state="CANCELLED"))
+
+    def errors(self, job_id: JobId) -> tuple[str, ...]:
+        self.job(job_id)
+        return self._errors[job_id]
+
+    def metrics(self, job_id: JobId) -> Mapping[str, int | float]:
+        self.job(job_id)
+        return {}
+
+    def stand_in(self, image: str, environment: Environment, identity: str) -> None:
+        self.images[image] = identity
+
+
+class MemoryUpstream:
+    """The Upstream port on heads that were given to it. `brought` lists what was asked for, in order."""
+
+    def __init__(self, default: Head | None = None) -> None:
+        self.default = default
+        self.pulls: dict[int, Head] = {}
+        self.own: set[Commit] = set()
+        self.paths: dict[Commit, tuple[str, ...]] = {}
+        self.brought: list[Head] = []
+
+    def look(self) -> Remote:
+        own = self.own | ({self.default.commit} if self.default is not None else set())
+        return Remote(default=self.default, pulls=dict(self.pulls), own=frozenset(own))
+
+    def bring(self, head: Head) -> None:
+        self.brought.append(head)
+
+    def changed(self, head: Head, base: Head | None) -> tuple[str, ...]:  # they were given
+        self.bring(head)
+        return self.paths.get(head.commit, ())
+
+
+class MemoryBoard:
+    """The VerdictBoard port in two dictionaries. Each of `failures` is raised once, by the next call."""
+
+    def __init__(self) -> None:
+        self.pulls: dict[int, PullRequest] = {}
+        self.notices: dict[tuple[str, Commit], Notice] = {}
+        self.comments: dict[tuple[int, str], str] = {}
+        self.failures: list[BoardError] = []
+
+    def open_pulls(self) -> Mapping[int, PullRequest]:
+        self._fail()
+        return dict(self.pulls)
+
+    def show(self, notice: Notice) -> None:
+        self._fail()
+        self.notices[notice.name, notice.commit] = notice
+
+    def comment(self, number: int, topic: str, text: str) -> None:
+        self._fail()
+        self.comments[number, topic] = text
+
+    def _fail(self) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+
+
+class MemoryImages:
+    """The ImageStore port in a dictionary. `failure` is raised by every look; `builds` counts."""
+
+    def __init__(self) -> None:
+        self.kept: dict[ImageName, ImageDigest] = {}
+        self.failure: InfrastructureError | None = None
+        self.builds = 0
+
+    def recipe(self, container: Container, checkout: Checkout) -> ImageDigest:
+        return ImageDigest(f"sha256:{content_hash(container.identity)}")
+
+    def name(self, container: Container, checkout: Checkout) -> ImageName:
+        return ImageName(f"memory:{content_hash([container.identity, checkout.tree])}")
+
+    def find(self, name: ImageName) -> ImageDigest | None:
+        if self.failure is not None:
+            raise self.failure
+        return self.kept.get(name)
+
+    def build(self, container: Container, checkout: Checkout, name: ImageName) -> ImageDigest:
+        self.builds += 1
+        self.kept[name] = ImageDigest(f"sha256:{content_hash([name])}")
+        return self.kept[name]

@@ -12,7 +12,7 @@ import typer
 from dit_dagster.errors import DitError, InfrastructureError, UsageError
 
 if TYPE_CHECKING:
-    from dit_dagster.running.cancelling import Cancellation
+    from dit_dagster.running.cancelling import Cancellation, WasCancelled
 
 StateArgument = Annotated[
     str, typer.Argument(metavar="STATE", help="6 digits or more of a fingerprint, or RUN_ID/MODE/INDEX")
@@ -97,14 +97,18 @@ def _said(run_id: str, outcome: Cancellation) -> tuple[str, int]:
 
     match outcome:
         case WasCancelled(by_itself=True):
-            return f"cancelled: run {run_id} ended its steps and dropped what was not committed", 0
+            return f"cancelled: run {run_id} ended its steps and dropped what was not committed{_ended(outcome)}", 0
         case WasCancelled():
-            return f"cancelled: run {run_id} was dead; {outcome.removed} of its leftovers are gone", 0
+            return f"cancelled: run {run_id} was dead; {outcome.removed} of its leftovers are gone{_ended(outcome)}", 0
         case AlreadyOver():
             return f"nothing to cancel: run {run_id} is over ({outcome.outcome})", 3
         case NoSuchRun():
             return f"nothing to cancel: no run {run_id!r} in the registry; 'dit runs' lists those there are", 2
     assert_never(outcome)
+
+
+def _ended(outcome: WasCancelled) -> str:
+    return f"; {outcome.jobs} of its Dataflow jobs were still active and are cancelled" if outcome.jobs else ""
 
 
 def pin(state: StateArgument) -> None:

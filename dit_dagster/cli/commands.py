@@ -9,9 +9,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dit_dagster.cli import collection, compare, costs, demo, diff, doctor, local
+from dit_dagster.cli import (
+    attach,
+    bisect,
+    ci,
+    cloud,
+    collection,
+    compare,
+    contract,
+    costs,
+    demo,
+    diff,
+    doctor,
+    local,
+    snapshot,
+)
 from dit_dagster.cli import golden as goldens
-from dit_dagster.cli.files import check_writable
+from dit_dagster.cli.files import CiFiles, check_writable
 from dit_dagster.errors import BadDeclaration, UnknownName
 from dit_dagster.model.verdict import EXIT_CODES
 
@@ -28,19 +42,29 @@ app = typer.Typer(
 app.add_typer(local.app, name="local")
 app.add_typer(demo.app, name="demo")
 app.add_typer(goldens.app, name="golden")
+app.add_typer(cloud.app, name="cloud")
 app.command("doctor")(doctor.doctor)
 app.command("gc")(collection.gc)
+app.command("attach")(attach.attach)
 app.command("cancel")(collection.cancel)
 app.command("cache-cancel")(collection.cancel)
 app.command("pin")(collection.pin)
 app.command("unpin")(collection.unpin)
 app.command("compare")(compare.compare)
 app.command("diff")(diff.diff)
+app.command("bisect")(bisect.bisect)
+app.command("contract")(contract.contract)
 app.command("costs")(costs.costs)
+app.command("snapshot")(snapshot.snapshot)
+app.command("ci")(ci.ci)
 
 _Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
 PipelineArgument = Annotated[str, typer.Argument(metavar="PIPELINE", help="a pipeline; 'dit list' shows them")]
-CommitOption = Annotated[str, typer.Option(help="a branch, a tag, or a full or short commit id")]
+CommitOption = Annotated[
+    str | None,
+    typer.Option(metavar="REF", help="branch, tag, id, pull request's number or snapshot; default: the working tree"),
+]
+CleanOption = Annotated[bool, typer.Option("--require-clean", help="refuse a working tree that differs from HEAD")]
 ModesOption = Annotated[str | None, typer.Option(help="modes, separated by commas; default: the pipeline's")]
 TailOption = Annotated[int | None, typer.Option(help="T: how many days the daily runs cover at the end")]
 LookbackOption = Annotated[int | None, typer.Option(help="W: the days of one daily run")]
@@ -50,6 +74,19 @@ ResumeOption = Annotated[
 FromPhaseOption = Annotated[
     str | None, typer.Option(metavar="MODE:N", help="run this phase and all that stands on it, whatever is known")
 ]
+CohortOption = Annotated[str | None, typer.Option(help="a cohort of the declaration; default: its default_cohort")]
+SourceOption = Annotated[
+    list[str] | None, typer.Option(metavar="NAME=TABLE", help="read this table for a source; several times")
+]
+PinOption = Annotated[
+    str | None, typer.Option(metavar="TIME", help="read the sources as of this time, such as 2026-01-31T06:00:00Z")
+]
+RunnerOption = Annotated[
+    str | None, typer.Option(metavar="process|docker|dataflow", help="where the steps run; default: as declared")
+]
+WorkerImageOption = Annotated[
+    str | None, typer.Option(metavar="IMAGE", help="a published image that the steps run, instead of the declared one")
+]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="write the report here, as JSON")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="print JSON")]
 HtmlFile = Annotated[Path | None, typer.Option("--html", help="write the report here, as one HTML file")]
@@ -57,37 +94,26 @@ HtmlFile = Annotated[Path | None, typer.Option("--html", help="write the report 
 
 def _asked(
     pipeline: str,
-    commit: str,
+    *,
     modes: str | None,
     start: datetime | None,
     end: datetime | None,
-    tail: int | None,
-    lookback: int | None,
-    experiment_id: str | None = None,
-    jobs: int | None = None,
-    force: bool = False,
-    resume: str = "if-possible",
-    from_phase: str | None = None,
-    golden: bool | None = None,
-    max_bytes: int | None = None,
+    source: list[str] | None,
+    pin_source_at: str | None,
+    **more: Any,
 ) -> Asked:
+    """What was asked for, parsed. `more` are fields of Asked as they are."""
     from dit_dagster.api import Asked
+    from dit_dagster.model.cohort import parse_moment, parse_tables
 
     return Asked(
         pipeline=pipeline,
-        commit=commit,
         modes=modes.split(",") if modes is not None else None,
         start=_day(start),
         end=_day(end),
-        tail=tail,
-        lookback=lookback,
-        experiment_id=experiment_id,
-        jobs=jobs,
-        force=force,
-        resume=resume,
-        from_phase=from_phase,
-        golden=golden,
-        max_bytes=max_bytes,
+        tables=parse_tables(source),
+        pin_source_at=parse_moment(pin_source_at) if pin_source_at is not None else None,
+        **more,
     )
 
 
@@ -98,7 +124,7 @@ def _day(moment: datetime | None) -> date | None:
 @app.command("run")
 def run(
     pipeline: PipelineArgument,
-    commit: CommitOption = "HEAD",
+    commit: CommitOption = None,
     modes: ModesOption = None,
     start: _Day = None,
     end: _Day = None,
@@ -112,18 +138,36 @@ def run(
     golden: Annotated[
         bool | None, typer.Option("--golden/--no-golden", help="compare with the golden state; default: as declared")
     ] = None,
+    golden_sources: Annotated[
+        bool, typer.Option("--golden-sources", help="read what the golden state read, and compare with it")
+    ] = False,
+    against: Annotated[
+        str | None, typer.Option(metavar="REF", help="tell what changes against this commit, as far as it is known")
+    ] = None,
     max_bytes: Annotated[
         int | None, typer.Option(min=0, help="refuse to run if the phases are expected to read more")
     ] = None,
     like: Annotated[str | None, typer.Option(metavar="RUN_ID", help="repeat a recorded run")] = None,
+    require_clean: CleanOption = False,
+    cohort: CohortOption = None,
+    source: SourceOption = None,
+    pin_source_at: PinOption = None,
+    runner: RunnerOption = None,
+    worker_image: WorkerImageOption = None,
+    editable: Annotated[
+        Path | None, typer.Option(help="run this folder as it lies; nothing is reused, and nothing proved")
+    ] = None,
     json_file: JsonFile = None,
     html_file: HtmlFile = None,
+    junit_file: Annotated[Path | None, typer.Option("--junit", help="write the verdicts here, as JUnit XML")] = None,
+    markdown_file: Annotated[Path | None, typer.Option("--markdown", help="write a summary here")] = None,
 ) -> None:
     """Run a pipeline's modes at a commit and judge them.
 
     Exit code: 0 pass, 1 a verdict fails, 2 wrong usage, 3 inconclusive, 4 a phase or the infrastructure failed.
     """
     from dit_dagster import api, wiring
+    from dit_dagster.cli.origin import announce
     from dit_dagster.cli.pages import keep_page
     from dit_dagster.cli.progress import watching
     from dit_dagster.cli.show import show_report
@@ -133,32 +177,43 @@ def run(
 
     asked = _asked(
         pipeline,
-        commit,
-        modes,
-        start,
-        end,
-        tail,
-        lookback,
-        experiment_id,
-        jobs,
-        force,
-        resume,
-        from_phase,
-        golden,
-        max_bytes,
+        commit=commit,
+        modes=modes,
+        start=start,
+        end=end,
+        tail=tail,
+        lookback=lookback,
+        experiment_id=experiment_id,
+        jobs=jobs,
+        force=force,
+        resume=resume,
+        from_phase=from_phase,
+        golden=golden,
+        golden_sources=golden_sources,
+        against=against,
+        max_bytes=max_bytes,
+        require_clean=require_clean,
+        editable=editable,
+        cohort=cohort,
+        source=source,
+        pin_source_at=pin_source_at,
+        runner=runner,
+        worker_image=worker_image,
     )
     settings = Settings.read()
-    declared = wiring.find_pipeline(pipeline, settings)
+    declared = api.declared_pipeline(asked, settings)
     if like is None:
-        api.refuse_early(asked, declared, wiring.source_control(declared, settings))
+        api.refuse_early(asked, declared, wiring.source_control(declared, settings, editable=editable))
     check_writable("--json", json_file)
     check_writable("--html", html_file)
-    place = wiring.workplace(declared, settings)
+    files = CiFiles.checked(junit_file, markdown_file)
+    place = wiring.workplace(declared, settings, editable=editable)
     request = (
         api.recorded_request(like, place, declared, asked, settings)
         if like is not None
         else api.make_request(asked, declared, place, settings)
     )
+    announce(request.origin, request.commit)
     with stoppable() as stop, watching(request) as watch:
         report = api.run_prepared(request, place, watch=watch, stop=stop)
     if report.misdeclared is not None:
@@ -166,6 +221,7 @@ def run(
     described = report_json(report)
     if json_file is not None:
         json_file.write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
+    files.write(described, settings.link(described["run_id"]))
     show_report(described)
     keep_page(described, place.reports, html_file)
     if report.signal is not None:
@@ -173,25 +229,105 @@ def run(
     raise typer.Exit(EXIT_CODES[report.outcome])
 
 
-@app.command("plan")
-def plan(
+@cloud.app.command("run")
+def cloud_run(
     pipeline: PipelineArgument,
-    commit: CommitOption = "HEAD",
+    commit: CommitOption = None,
     modes: ModesOption = None,
     start: _Day = None,
     end: _Day = None,
     tail: TailOption = None,
     lookback: LookbackOption = None,
+    experiment_id: Annotated[str | None, typer.Option(help="prefix of everything the run makes")] = None,
+    jobs: Annotated[int | None, typer.Option(min=1, help="phases at a time")] = None,
+    force: Annotated[bool, typer.Option("--force", help="run every phase, whatever is known")] = False,
+    resume: ResumeOption = "if-possible",
+    from_phase: FromPhaseOption = None,
+    golden: Annotated[
+        bool | None, typer.Option("--golden/--no-golden", help="compare with the golden state; default: as declared")
+    ] = None,
+    max_bytes: Annotated[
+        int | None, typer.Option(min=0, help="refuse to run if the phases are expected to read more")
+    ] = None,
+    require_clean: CleanOption = False,
+    cohort: CohortOption = None,
+    source: SourceOption = None,
+    pin_source_at: PinOption = None,
+    runner: RunnerOption = None,
+    worker_image: WorkerImageOption = None,
+    golden_sources: Annotated[
+        bool, typer.Option("--golden-sources", help="read what the golden state read, and compare with it")
+    ] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="follow the build, and end as the run ends")] = False,
+) -> None:
+    """Submit a run to Cloud Build and print the build's id.
+
+    The commit's files, scanned for secrets, are its source. With --wait, Ctrl-C and SIGTERM cancel the build.
+    """
+    asked = _asked(
+        pipeline,
+        commit=commit,
+        modes=modes,
+        start=start,
+        end=end,
+        tail=tail,
+        lookback=lookback,
+        experiment_id=experiment_id,
+        jobs=jobs,
+        force=force,
+        resume=resume,
+        from_phase=from_phase,
+        golden=golden,
+        max_bytes=max_bytes,
+        require_clean=require_clean,
+        cohort=cohort,
+        source=source,
+        pin_source_at=pin_source_at,
+        runner=runner,
+        worker_image=worker_image,
+        golden_sources=golden_sources,
+    )
+    cloud.submit(asked, wait=wait)
+
+
+@app.command("plan")
+def plan(
+    pipeline: PipelineArgument,
+    commit: CommitOption = None,
+    modes: ModesOption = None,
+    start: _Day = None,
+    end: _Day = None,
+    tail: TailOption = None,
+    lookback: LookbackOption = None,
+    cohort: CohortOption = None,
+    source: SourceOption = None,
+    pin_source_at: PinOption = None,
+    runner: RunnerOption = None,
+    worker_image: WorkerImageOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Show the phases of a run and the pairs that it would compare."""
-    _look_ahead(_asked(pipeline, commit, modes, start, end, tail, lookback), as_json, decisions=False)
+    asked = _asked(
+        pipeline,
+        commit=commit,
+        modes=modes,
+        start=start,
+        end=end,
+        tail=tail,
+        lookback=lookback,
+        cohort=cohort,
+        source=source,
+        pin_source_at=pin_source_at,
+        runner=runner,
+        worker_image=worker_image,
+    )
+    _look_ahead(asked, as_json, decisions=False)
 
 
 @app.command("explain")
 def explain(
     pipeline: PipelineArgument,
-    commit: CommitOption = "HEAD",
+    commit: CommitOption = None,
     modes: ModesOption = None,
     start: _Day = None,
     end: _Day = None,
@@ -200,23 +336,42 @@ def explain(
     force: Annotated[bool, typer.Option("--force", help="as for run")] = False,
     resume: ResumeOption = "if-possible",
     from_phase: FromPhaseOption = None,
+    cohort: CohortOption = None,
+    source: SourceOption = None,
+    pin_source_at: PinOption = None,
+    runner: RunnerOption = None,
+    worker_image: WorkerImageOption = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Say, phase by phase, what a run would execute and reuse, and why. Nothing is written."""
     asked = _asked(
-        pipeline, commit, modes, start, end, tail, lookback, force=force, resume=resume, from_phase=from_phase
+        pipeline,
+        commit=commit,
+        modes=modes,
+        start=start,
+        end=end,
+        tail=tail,
+        lookback=lookback,
+        force=force,
+        resume=resume,
+        from_phase=from_phase,
+        cohort=cohort,
+        source=source,
+        pin_source_at=pin_source_at,
+        runner=runner,
+        worker_image=worker_image,
     )
     _look_ahead(asked, as_json, decisions=True)
 
 
 def _look_ahead(asked: Asked, as_json: bool, *, decisions: bool) -> None:
-    from dataclasses import asdict
+    from dataclasses import fields
 
     from dit_dagster import api
     from dit_dagster.cli.show import show_prospect
     from dit_dagster.evidence.report import prospect_json
 
-    options = {name: value for name, value in asdict(asked).items() if name != "pipeline"}
+    options = {one.name: getattr(asked, one.name) for one in fields(asked) if one.name != "pipeline"}
     described = prospect_json(api.explain(asked.pipeline, **options))
     if not decisions:
         described = _without_decisions(described)

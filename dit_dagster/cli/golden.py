@@ -20,12 +20,14 @@ _Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"])]
 @app.command("set")
 def set_(
     pipeline: _Pipeline,
-    commit: Annotated[str, typer.Option(help="a branch, a tag, or a full or short commit id")] = "HEAD",
+    commit: Annotated[
+        str | None, typer.Option(metavar="REF", help="a branch, a tag, or a commit id; default: the working tree")
+    ] = None,
     mode: Annotated[str | None, typer.Option(help="whose final state; default: the pipeline's reference")] = None,
     start: _Day = None,
     end: _Day = None,
 ) -> None:
-    """Keep what a mode of a commit has come to, to compare later commits with it. Nothing is run."""
+    """Keep what a mode of a commit has come to, and what it read, to compare later commits with. Nothing is run."""
     from dit_dagster import api
 
     golden = api.set_golden(
@@ -62,7 +64,9 @@ def unset(pipeline: _Pipeline) -> None:
     from dit_dagster.running.goldens import unset_golden
     from dit_dagster.settings import Settings
 
-    golden = unset_golden(wiring.registry(Settings.read()), pipeline)
+    settings = Settings.read()
+    around = wiring.surroundings(settings)
+    golden = unset_golden(wiring.registry(settings, around), around.warehouse, pipeline)
     print(f"no longer golden: {pipeline} {golden.mode} at {golden.record.commit[:12]}")
 
 
@@ -74,4 +78,5 @@ def _told(golden: Golden) -> dict[str, Any]:
         "fingerprint": str(golden.record.fingerprint),
         "run_id": golden.record.run_id,
         "sources": golden.record.inputs.get("sources", {}),
+        "kept": {name: str(one.table) for name, one in golden.kept.items()},
     }

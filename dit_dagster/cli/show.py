@@ -30,10 +30,23 @@ def show_report(report: Mapping[str, Any]) -> None:
     _show_modes(out, report)
     out.print(verdict_table(report["comparisons"]))
     _show_reasons(out, report["comparisons"])
+    _show_against(out, report.get("against"))
     out.print(_effort(report))
     colour = COLOURS[report["outcome"]]
     out.print(f"run {report['run_id']}  experiment {report['experiment_id']}")
     out.print(Text(report["outcome"].upper(), style=f"bold {colour}"))
+
+
+def _show_against(out: Console, told: Mapping[str, Any] | None) -> None:
+    """What the change does, if that was asked for: told and not judged."""
+    if told is None:
+        return
+    from dit_dagster.cli.diff import show_changes
+
+    alike = sorted({one["output"] for one in told["comparisons"] if one["verdict"] in ("IDENTICAL", "UNCHANGED")})
+    unchanged = f": nothing changes in {', '.join(alike)}" if alike else ""
+    out.print(Text(f"against {told['commit'][:12]}{unchanged}{': ' * bool(told['reason'])}{told['reason']}"))
+    show_changes(told["comparisons"])
 
 
 def _effort(report: Mapping[str, Any]) -> str:

@@ -11,14 +11,14 @@ from dit_dagster.running.orchestrator import Stop
 
 
 @contextmanager
-def stoppable() -> Iterator[Stop]:
+def stoppable(what_follows: str = "ending steps and dropping what is not committed") -> Iterator[Stop]:
     """Ctrl-C and SIGTERM ask the run to stop; a second one ends it at once."""
     stop = Stop()
 
     def ask(number: int, _: object) -> None:
         if stop():
             sys.exit(128 + number)
-        print("dit: stopping: ending steps and dropping what is not committed", file=sys.stderr)
+        print(f"dit: stopping: {what_follows}", file=sys.stderr)
         stop.ask(number)
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}

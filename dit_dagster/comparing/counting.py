@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from sqlglot import exp
 
 from dit_dagster.comparing.digests import DIGEST_VERSION, Digest, in_order
-from dit_dagster.comparing.rows import Engine, derived, engine, row_text, value_text
+from dit_dagster.comparing.rows import Engine, derived, engine, row_text, upper, value_text
 from dit_dagster.comparing.schema import Column, Layout
 from dit_dagster.comparing.sql import (
     Node,
@@ -34,24 +34,51 @@ from dit_dagster.ports import Answer, Statement, Warehouse
 
 _ROW = "t"
 _FAITHFUL_NUMERIC = "DECIMAL(38,9)"
+_MANY_ROWS = 250_000
+_SAMPLE_BITS = 4
+ONE_IN = 2**_SAMPLE_BITS
+"""Of many keys one in so many is looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Input:
-    """One table as a comparison reads it. `where` is a parsed predicate over the row alias `t`."""
+    """One table as a comparison reads it. `where` is a parsed predicate over the row alias `t`.
+
+    `rows` are those that the table has in all, None where the warehouse does not know.
+    """
 
     table: TableName
     layout: Layout
     where: Node | None = None
+    rows: int | None = None
 
 
 def scan(
-    warehouse: Warehouse, inputs: Sequence[Input], policy: ComparisonPolicy, spelling: Engine | None = None
+    warehouse: Warehouse,
+    inputs: Sequence[Input],
+    policy: ComparisonPolicy,
+    spelling: Engine | None = None,
+    *,
+    counted: Sequence[Input] | None = None,
 ) -> tuple[tuple[Digest, ...], Cost]:
-    """Digest every input, in one statement."""
-    statement = digest_statement(inputs, spelling or engine(warehouse.engine))
-    answer = warehouse.query(statement)
-    return digests_of(answer, inputs, policy), cost_of(answer)
+    """Digest every input, in one statement. Repeated keys are counted in those `counted`, by default in all.
+
+    Where counting keys is dearer than the digest, a sample of them is looked at first, and all only if one is repeated.
+    """
+    spelling = spelling or engine(warehouse.engine)
+    answer = warehouse.query(digest_statement(inputs, spelling, counted=counted))
+    digests, cost = digests_of(answer, inputs, policy), cost_of(answer)
+    repeated = [side for side, sample in _samples(answer).items() if not sample.stands_for(digests[side].rows)]
+    if not repeated:
+        return digests, cost
+    keys = _union([_engine_row(spelling), *(_keys(side, inputs[side], spelling) for side in repeated)])
+    all_of_them = warehouse.query(Statement(sql=render(keys)))
+    counted_now = {int(row["side"]): int(row["n"]) for row in all_of_them.rows if row["kind"] == "keys"}
+    digests = tuple(
+        replace(each, duplicate_keys=each.rows - counted_now[side], sampled_keys=None) if side in counted_now else each
+        for side, each in enumerate(digests)
+    )
+    return digests, cost + cost_of(all_of_them)
 
 
 def digests_of(answer: Answer, inputs: Sequence[Input], policy: ComparisonPolicy) -> tuple[Digest, ...]:
@@ -69,10 +96,15 @@ def cost_of(answer: Answer) -> Cost:
     )
 
 
-def digest_statement(inputs: Sequence[Input], spelling: Engine, *more: exp.Select) -> Statement:
-    """Per input and day: rows and hash sums; per input with keys: rows whose key an earlier row has; and `more`."""
+def digest_statement(
+    inputs: Sequence[Input], spelling: Engine, *more: exp.Select, counted: Sequence[Input] | None = None
+) -> Statement:
+    """Per input and day: rows and hash sums; per input with keys, if it is `counted`: its keys; and `more`."""
     parts = [_engine_row(spelling), *(_sums(index, each, spelling) for index, each in enumerate(inputs))]
-    parts += [_duplicates(index, each, spelling) for index, each in enumerate(inputs) if each.layout.keys]
+    keyed = [each for each in (inputs if counted is None else counted) if each.layout.keys]
+    for index, each in enumerate(inputs):
+        if each in keyed:
+            parts.append((_some_keys if _many(each, spelling) else _keys)(index, each, spelling))
     return Statement(sql=render(_union([*parts, *more])))
 
 
@@ -109,7 +141,7 @@ def _sums(index: int, of: Input, spelling: Engine) -> exp.Select:
         named(text("rows"), "kind"),
         named(cast(column("day", "r") if day else exp.Null(), "STRING"), "day"),
         named(exp.Count(this=exp.Star()), "n"),
-        named(call("CONCAT", *_separated(sums)), "sums"),
+        named(row_text(sums), "sums"),
         named(spelling.held(numerics, "r"), "held"),
     ).from_(inner.subquery("r"))
     return outer.group_by(column("day", "r")) if day else outer
@@ -118,12 +150,6 @@ def _sums(index: int, of: Input, spelling: Engine) -> exp.Select:
 def _numerics(layout: Layout) -> tuple[Column, ...]:
     """The columns that hold NUMERICs, at any depth of an ARRAY."""
     return tuple(each for each in layout.columns if re.search(r"\bNUMERIC\b", each.type))
-
-
-def _separated(sums: Sequence[Node]) -> list[Node]:
-    """NULL sums, of no rows, become 0: CONCAT of a NULL would be NULL."""
-    safe = [exp.Coalesce(this=each, expressions=[text("0")]) for each in sums]
-    return [part for each in safe for part in (each, text(" "))]
 
 
 def total(kind: str, rows: exp.Select) -> exp.Select:
@@ -138,19 +164,61 @@ def total(kind: str, rows: exp.Select) -> exp.Select:
     ).from_(rows.subquery("g"))
 
 
-def _duplicates(index: int, of: Input, spelling: Engine) -> exp.Select:
-    keys = [_groupable(key, spelling) for key in of.layout.keys]
-    groups = rows_of(of, [named(exp.Count(this=exp.Star()), "n")], spelling).group_by(*keys)
-    groups = groups.having(exp.GT(this=exp.Count(this=exp.Star()), expression=number(1)))
-    surplus = call("SUM", exp.Sub(this=column("n", "g"), expression=number(1)))
+def distinct_keys(of: Input, spelling: Engine) -> exp.Select:
+    """A row for each key."""
+    keys = [groupable(key, spelling) for key in of.layout.keys]
+    return rows_of(of, [named(number(1), "one")], spelling).group_by(*keys)
+
+
+def _keys(index: int, of: Input, spelling: Engine) -> exp.Select:
     return exp.select(
         named(number(index), "side"),
-        named(text("duplicates"), "kind"),
+        named(text("keys"), "kind"),
         named(cast(exp.Null(), "STRING"), "day"),
-        named(cast(exp.Coalesce(this=surplus, expressions=[number(0)]), "INT64"), "n"),
+        named(exp.Count(this=exp.Star()), "n"),
         named(text(""), "sums"),
         named(text(""), "held"),
+    ).from_(distinct_keys(of, spelling).subquery("g"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sample:
+    """The keys that were looked at, and the rows that have them."""
+
+    keys: int
+    rows: int
+
+    def stands_for(self, rows: int) -> bool:
+        """Not if a key is repeated; nor if it is too small: of a few keys that have all the rows it may hold none."""
+        return self.rows == self.keys and self.rows * 2 * ONE_IN >= rows
+
+
+def _many(of: Input, spelling: Engine) -> bool:
+    return spelling.samples_keys and (of.rows or 0) > _MANY_ROWS
+
+
+def _some_keys(index: int, of: Input, spelling: Engine) -> exp.Select:
+    """Of the keys whose hash begins with zeros: how many there are, and, as `sums`, how many rows they have.
+
+    Which keys these are does not depend on the rows' order, so all rows of a key are in the sample, or none is.
+    """
+    looked_at = exp.EQ(this=upper(spelling.fingerprint(of.layout.keys, _ROW), _SAMPLE_BITS), expression=number(0))
+    keys = [groupable(key, spelling) for key in of.layout.keys]
+    groups = rows_of(of, [named(exp.Count(this=exp.Star()), "c")], spelling).where(looked_at).group_by(*keys)
+    return exp.select(
+        named(number(index), "side"),
+        named(text("some keys"), "kind"),
+        named(cast(exp.Null(), "STRING"), "day"),
+        named(exp.Count(this=exp.Star()), "n"),
+        named(cast(exp.Coalesce(this=call("SUM", column("c")), expressions=[number(0)]), "STRING"), "sums"),
+        named(text(""), "held"),
     ).from_(groups.subquery("g"))
+
+
+def _samples(answer: Answer) -> dict[int, _Sample]:
+    """Per side of which a sample was taken."""
+    rows = [row for row in answer.rows if row["kind"] == "some keys"]
+    return {int(row["side"]): _Sample(int(row["n"]), int(row["sums"])) for row in rows}
 
 
 def _engine_row(spelling: Engine) -> exp.Select:
@@ -165,8 +233,9 @@ def _engine_row(spelling: Engine) -> exp.Select:
     )
 
 
-def _groupable(key: Column, spelling: Engine) -> Node:
-    return value_text(key, _ROW, spelling) if key.type in ("FLOAT64", "JSON") else column(key.name, _ROW)
+def groupable(key: Column, spelling: Engine) -> Node:
+    """A key of a row `t` as it is grouped by: equal as values are, and of a type that can be."""
+    return value_text(key, _ROW, spelling) if key.type in ("FLOAT64", "JSON") else field(key.steps, _ROW)
 
 
 def _union(parts: Sequence[exp.Select]) -> Node:
@@ -180,13 +249,16 @@ def _union(parts: Sequence[exp.Select]) -> Node:
 def _digest(answer: Answer, side: int, layout: Layout, policy: ComparisonPolicy) -> Digest:
     mine = [row for row in answer.rows if row["side"] == side]
     groups = {_day(row["day"]): row for row in mine if row["kind"] == "rows"}
-    duplicates = [int(row["n"]) for row in mine if row["kind"] == "duplicates"]
+    keys = [int(row["n"]) for row in mine if row["kind"] == "keys"]
+    sample = _samples(answer).get(side)
     _check_held(groups.values(), layout)
-    days = tuple((day, int(groups[day]["n"]), _short(groups[day]["sums"])) for day in in_order(groups))
+    days = tuple((day, int(groups[day]["n"]), _decimals(groups[day]["sums"])) for day in in_order(groups))
+    rows = sum(rows for _, rows, _ in days)
     return Digest(
-        rows=sum(rows for _, rows, _ in days),
+        rows=rows,
         days=days,
-        duplicate_keys=duplicates[0] if duplicates else None,
+        duplicate_keys=rows - keys[0] if keys else None,
+        sampled_keys=sample.keys if sample else None,
         schema=layout.hash,
         policy=policy.digest_hash,
         engine=next(str(row["sums"]) for row in answer.rows if row["kind"] == "engine"),
@@ -198,9 +270,9 @@ def _day(value: str | None) -> date | None:
     return date.fromisoformat(value) if value else None
 
 
-def _short(sums: str) -> str:
-    """A digest's text: 128 bits of the sums, in hex."""
-    return hashlib.sha256(sums.encode()).hexdigest()[:32]
+def _decimals(sums: str) -> str:
+    """A digest's text: its sums, 0 for those of no rows."""
+    return " ".join(each or "0" for each in json.loads(sums))
 
 
 def _check_held(groups: Iterable[Mapping[str, Any]], layout: Layout) -> None:

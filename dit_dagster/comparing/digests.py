@@ -6,9 +6,10 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import zip_longest
 from typing import Any, Self
 
-DIGEST_VERSION = 2
+DIGEST_VERSION = 4
 """Raised whenever the canonical row or its hash changes; digests of different versions are never compared."""
 
 
@@ -16,9 +17,11 @@ DIGEST_VERSION = 2
 class Digest:
     """What a comparison reads of one table.
 
-    `days` holds one entry per day of `policy.day`, in order, NULL last: the day, its rows and its digest; without a
-    declared day one entry with None. `duplicate_keys` counts rows whose key an earlier row already has, and is None
-    without keys. `engine` names the hash: digests of different engines are never compared.
+    `days` holds one entry per day of `policy.day`, in order, NULL last: the day, its rows and its digest, which is the
+    sums of its rows' hashes in decimals; without a declared day one entry with None. `duplicate_keys` counts rows whose
+    key an earlier row already has, and is None without keys, or where nobody counted: where a sample of the keys, of
+    which there were `sampled_keys`, was looked at and none of them is repeated. `engine` names the hash: digests
+    of different engines are never compared.
     """
 
     rows: int
@@ -28,6 +31,7 @@ class Digest:
     policy: str
     engine: str
     version: int
+    sampled_keys: int | None = None
 
     @property
     def value(self) -> str:
@@ -49,6 +53,14 @@ class Digest:
         mine, theirs = ({day: (rows, text) for day, rows, text in side.days} for side in (self, other))
         return in_order(day for day in mine.keys() | theirs.keys() if mine.get(day) != theirs.get(day))
 
+    def excess(self, other: Digest) -> tuple[int, ...]:
+        """By how much the sums of this digest exceed those of `other`, over all days."""
+        mine, theirs = self._totals(), other._totals()
+        return tuple(left - right for left, right in zip_longest(mine, theirs, fillvalue=0))
+
+    def _totals(self) -> tuple[int, ...]:
+        return tuple(map(sum, zip(*(map(int, text.split()) for _, _, text in self.days), strict=True)))
+
     @property
     def _basis(self) -> tuple[str, str, str, int]:
         return (self.schema, self.policy, self.engine, self.version)
@@ -58,6 +70,7 @@ class Digest:
             "rows": self.rows,
             "days": [[day.isoformat() if day else None, rows, text] for day, rows, text in self.days],
             "duplicate_keys": self.duplicate_keys,
+            "sampled_keys": self.sampled_keys,
             "schema": self.schema,
             "policy": self.policy,
             "engine": self.engine,
@@ -71,6 +84,7 @@ class Digest:
             rows=int(data["rows"]),
             days=tuple((date.fromisoformat(day) if day else None, int(n), str(text)) for day, n, text in data["days"]),
             duplicate_keys=None if data["duplicate_keys"] is None else int(data["duplicate_keys"]),
+            sampled_keys=None if data.get("sampled_keys") is None else int(data["sampled_keys"]),
             schema=str(data["schema"]),
             policy=str(data["policy"]),
             engine=str(data["engine"]),

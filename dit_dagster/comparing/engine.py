@@ -9,7 +9,8 @@ one before left the question open:
    the canonical row (rows.py). Sums, because under XOR a doubled row cancels itself. Tolerances have no part in it:
    values within a tolerance are a difference here, and step 3 forgives them.
 2. **Residue** (residue.py), of the differing days: rows whose hash occurs equally often on both sides cancel, so
-   duplicates, NULL keys and physical order are dealt with before any row is paired with another.
+   duplicates, NULL keys and physical order are dealt with before any row is paired with another. Of large tables only
+   the rows in differing buckets are looked at; the sums of what is found must be the difference of the digests.
 3. **Explanation** (telling.py, explanation.py) of the residue only: the n-th surplus row of a key on one side meets the
    n-th on the other. Equal rows are equal under any tolerance, so nothing is lost by leaving them out. Within a key,
    rows are in the order of what must be equal and then of what may differ; with one tolerant column this finds a
@@ -20,7 +21,7 @@ Without keys rows cannot be paired: a residue is then rows that one side lacks, 
 no answer would be the only one.
 
 The hashes make a verdict wrong with a probability of about 2^-128 for a given pair of tables (2^-64 where the only
-difference is one text of a single column on the local engine, and where a large residue is searched by bucket). An
+difference is one text of a single column on the local engine). An
 exact comparison takes no chance: rows are grouped by their canonical text (grouping.py), the residue is taken by it.
 """
 
@@ -33,7 +34,7 @@ from datetime import date
 from dit_dagster.comparing.cause import causes_of
 from dit_dagster.comparing.counting import Input, cost_of, scan
 from dit_dagster.comparing.digests import DIGEST_VERSION, Digest
-from dit_dagster.comparing.explanation import Findings, read
+from dit_dagster.comparing.explanation import Findings, Told, accounted, keys_counted, read
 from dit_dagster.comparing.grouping import grouped
 from dit_dagster.comparing.parting import FinalStates
 from dit_dagster.comparing.predicates import predicate
@@ -143,6 +144,8 @@ def _judged(
     else:
         digests, evidence = _digests(warehouse, inputs, evidence, stored, spelling)
         equal = digests[0].value == digests[1].value
+        uncounted = tuple(side for side in (0, 1) if digests[side].duplicate_keys is None)
+        question = replace(question, uncounted=uncounted if inputs[0].layout.keys else ())
         question = replace(question, days=digests[0].differing_days(digests[1]) if inputs[0].layout.day else None)
     if equal:
         return _equal(digests[0].rows, evidence)
@@ -173,7 +176,7 @@ def _grouped(
 def _input(facts: TableFacts, policy: ComparisonPolicy, spelling: str) -> Input:
     columns = layout(facts, policy, engine=spelling)
     where = predicate(policy.where, columns=columns.names, what="where") if policy.where else None
-    return Input(table=facts.name, layout=columns, where=where)
+    return Input(table=facts.name, layout=columns, where=where, rows=facts.rows)
 
 
 def _digests(
@@ -194,7 +197,8 @@ def _digests(
     missing = [side for side in (0, 1) if found[side] is None]
     cost = evidence.cost
     if missing:
-        taken, spent = scan(warehouse, [inputs[side] for side in missing], policy, spelling)
+        asked = [inputs[side] for side in missing]
+        taken, spent = scan(warehouse, asked, policy, spelling, counted=asked[: len(asked) - 1])
         cost += spent
         for side, digest in zip(missing, taken, strict=True):
             found[side] = digest
@@ -203,8 +207,17 @@ def _digests(
     assert right is not None  # noqa: S101
     if not left.comparable(right):
         return _digests(warehouse, inputs, replace(evidence, cost=cost), (None, None), spelling)
+    if left.value == right.value:
+        left, right = _as_often(left, right), _as_often(right, left)
     method = "digest scan" if missing else "stored digests"
     return (left, right), _with_digests(replace(evidence, cost=cost, method=method), left, right)
+
+
+def _as_often(digest: Digest, equal: Digest) -> Digest:
+    """Equal tables repeat their keys equally often: it is counted in one of them."""
+    if digest.duplicate_keys is not None or digest.sampled_keys is not None:
+        return digest
+    return replace(digest, duplicate_keys=equal.duplicate_keys, sampled_keys=equal.sampled_keys)
 
 
 def _current(digest: Digest, of: Input, policy: ComparisonPolicy) -> bool:
@@ -220,11 +233,15 @@ def _with_digests(evidence: Evidence, left: Digest, right: Digest) -> Evidence:
     ]
     return replace(
         evidence,
-        left=replace(evidence.left, rows=left.rows, duplicate_keys=left.duplicate_keys),
-        right=replace(evidence.right, rows=right.rows, duplicate_keys=right.duplicate_keys),
+        left=_counted_side(evidence.left, left),
+        right=_counted_side(evidence.right, right),
         engine=left.engine,
-        warnings=(*evidence.warnings, *warnings),
+        warnings=(*evidence.warnings, *(each for each in warnings if each not in evidence.warnings)),
     )
+
+
+def _counted_side(side: Side, digest: Digest) -> Side:
+    return replace(side, rows=digest.rows, duplicate_keys=digest.duplicate_keys, sampled_keys=digest.sampled_keys)
 
 
 def _equal(rows: int, evidence: Evidence) -> Verdict:
@@ -249,19 +266,60 @@ def _explained(
     spelling: Engine,
 ) -> Verdict:
     left = question.left
-    answer = warehouse.query(residue_statement(question, spelling))
-    evidence = replace(evidence, method="residue", cost=evidence.cost + cost_of(answer))
-    findings = read(answer.rows, left.layout, at_boundaries=question.reaching is not None)
-    doubled = [digest.duplicate_keys or 0 for digest in digests]
+    rows, spent = _residue(warehouse, question, digests, spelling)
+    digests, doubled = _counted(digests, rows)
+    evidence = replace(_with_digests(evidence, *digests), method="residue", cost=evidence.cost + spent)
+    if doubled and digests[0].duplicate_keys is None:
+        evidence = replace(evidence, warnings=(*evidence.warnings, _more_doubled(evidence, doubled)))
+    findings = read(rows, left.layout, at_boundaries=question.reaching is not None)
     reaching = None
     if findings.explanation.at_boundary == 1.0 and digests[0].rows:
         spanning, spent = spanning_rows(warehouse, left, question.boundaries)
         reaching, evidence = spanning / digests[0].rows, replace(evidence, cost=evidence.cost + spent)
-    causes = causes_of(findings.explanation, doubled_keys=doubled[1] - doubled[0], reaching=reaching)
+    causes = causes_of(findings.explanation, doubled_keys=doubled, reaching=reaching)
     findings = replace(findings, explanation=replace(findings.explanation, causes=causes))
     if _in_doubt(findings, left.layout):
         return Incomparable(evidence=evidence, reason=_several(findings, left.layout))
     return _concluded(findings, evidence)
+
+
+def _residue(
+    warehouse: Warehouse, question: Question, digests: tuple[Digest, Digest], spelling: Engine
+) -> tuple[Sequence[Told], Cost]:
+    """What the residue's statement tells. If that is not all that the digests differ by, it is taken anew, in full."""
+    answer = warehouse.query(residue_statement(question, spelling))
+    found = accounted(answer.rows)
+    if found is None or found == digests[0].excess(digests[1]):
+        return answer.rows, cost_of(answer)
+    whole = warehouse.query(residue_statement(replace(question, rows=0), spelling))
+    return whole.rows, cost_of(answer) + cost_of(whole)
+
+
+def _counted(digests: tuple[Digest, Digest], rows: Sequence[Told]) -> tuple[tuple[Digest, Digest], int]:
+    """The digests with the repeated keys that the residue's statement counted; and how many more the right has.
+
+    Rows that are no suspects are equal on both sides, so their keys say nothing of the difference.
+    """
+    keys, suspects = keys_counted(rows), keys_counted(rows, "suspects")
+    left, right = (
+        replace(each, duplicate_keys=each.rows - keys[side], sampled_keys=None) if side in keys else each
+        for side, each in enumerate(digests)
+    )
+    if suspects:
+        more = right.rows - left.rows - (suspects[1] - suspects[0])
+        return (_with_more(left, right, -more), _with_more(right, left, more)), more
+    return (left, right), (right.duplicate_keys or 0) - (left.duplicate_keys or 0)
+
+
+def _more_doubled(evidence: Evidence, more: int) -> str:
+    most, least = (evidence.right, evidence.left) if more > 0 else (evidence.left, evidence.right)
+    return f"{most.label}: {abs(more)} rows more than in {least.label} have the key of an earlier row"
+
+
+def _with_more(digest: Digest, other: Digest, more: int) -> Digest:
+    if digest.duplicate_keys is not None or other.duplicate_keys is None:
+        return digest
+    return replace(digest, duplicate_keys=other.duplicate_keys + more)
 
 
 def _in_doubt(findings: Findings, columns: Layout) -> bool:

@@ -70,6 +70,17 @@ def read(rows: Iterable[Told], layout: Layout, *, at_boundaries: bool) -> Findin
     )
 
 
+def accounted(rows: Iterable[Told]) -> tuple[int, ...] | None:
+    """The sums of the surplus rows' hashes, left less right, as a digest has them; None where nobody asked."""
+    sums = next((row["s"] for row in rows if row["told"] == "sums"), None)
+    return None if sums is None else tuple(int(each or 0) for each in json.loads(sums))
+
+
+def keys_counted(rows: Iterable[Told], among: str = "rows") -> dict[int, int]:
+    """Per side, 0 or 1, how many keys it has, among all its rows or among the suspects; only where that was asked."""
+    return {int(row["i"]): int(row["n"]) for row in rows if row["told"] == "keys" and row["s"] == among}
+
+
 def shown(text: str | None, of: Column) -> str | None:
     """A canonical text as people write it."""
     if text is None:

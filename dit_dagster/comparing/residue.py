@@ -1,6 +1,6 @@
 """The residue's statement: equal rows cancel, what is left is paired and counted, all inside the warehouse.
 
-The steps, each a named query: of many rows first `buckets`, groups of row hashes whose sums differ, and `suspects`, the
+The steps, each a named query: of many rows first `buckets`, groups of keys whose rows' sums differ, and `suspects`, the
 rows in them; `net`, the row hashes that do not cancel; `ranked`, the rows behind them as arrays of
 canonical texts, numbered within their key; `pairs`, where the two sides meet. Arrays of texts keep the statement short
 however many columns a table has: what is said of one value is said once, for all columns.
@@ -15,9 +15,9 @@ from typing import Any
 
 from sqlglot import exp
 
-from dit_dagster.comparing.counting import Input, day_of
+from dit_dagster.comparing.counting import Input, day_of, distinct_keys, groupable
 from dit_dagster.comparing.distance import near
-from dit_dagster.comparing.rows import Engine, bucket, derived, limbs, marked, row_text, unmarked, value_text
+from dit_dagster.comparing.rows import Engine, derived, limbs, marked, row_text, unmarked, upper, value_text
 from dit_dagster.comparing.schema import Column
 from dit_dagster.comparing.sql import (
     Node,
@@ -42,13 +42,13 @@ from dit_dagster.comparing.sql import (
     text,
     window,
 )
-from dit_dagster.comparing.telling import cells, told_of_pairs
+from dit_dagster.comparing.telling import cells, keys_of, sums_of, told_of_pairs
 from dit_dagster.ports import Statement
 
 LEFT, RIGHT = 1, -1
 SIDE = "__dit_side"
 _VERY_MANY_ROWS = 4_000_000
-_FIRST, _SECOND = "__dit_h1", "__dit_h2"
+_FIRST, _SECOND, _KEY = "__dit_h1", "__dit_h2", "__dit_k"
 MANY_ROWS = 100_000
 """From here on a row is looked for by bucket first: grouping rows by hash is what costs."""
 _SIDES = ("l", "r")
@@ -56,7 +56,11 @@ _SIDES = ("l", "r")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What a residue is asked. `expected` is a parsed predicate, `days` None means all, `rows` are of both sides."""
+    """What a residue is asked. `expected` is a parsed predicate, `days` None means all, `rows` are of both sides.
+
+    `uncounted` are the sides, 0 and 1, whose keys are to be counted as well. Where rows are looked for by bucket on all
+    days, only those in buckets that differ are, of both sides: by how much the two differ is then known.
+    """
 
     left: Input
     right: Input
@@ -64,6 +68,7 @@ class Question:
     boundaries: tuple[date, ...]
     expected: Node | None
     rows: int = 0
+    uncounted: tuple[int, ...] = ()
 
     @property
     def reaching(self) -> tuple[Column, Column] | None:
@@ -85,6 +90,13 @@ def residue_statement(question: Question, spelling: Engine) -> Statement:
     }
     announced, reaching = question.expected is not None, question.reaching is not None
     tellings = told_of_pairs(layout, spelling, announced=announced, reaching=reaching)
+    inputs = (question.left, question.right)
+    if _tells_suspected_keys(question, spelling):
+        tellings += [keys_of(side, _suspected_keys(question, side, spelling), among="suspects") for side in (0, 1)]
+    else:
+        tellings += [keys_of(side, distinct_keys(inputs[side], spelling)) for side in question.uncounted]
+    if found_first:
+        tellings.append(sums_of(_net_sums()))
     told: exp.Query = exp.union(*tellings, distinct=False)
     if layout.pairing:
         told = _after({"cells": cells(layout, spelling)}, told)
@@ -155,6 +167,7 @@ def _read(question: Question) -> set[str]:
     layout = question.left.layout
     parts = (
         *layout.columns,
+        *layout.keys,
         *layout.pairing,
         *layout.dimensions,
         *(layout.span or ()),
@@ -188,8 +201,11 @@ def _net(question: Question, spelling: Engine) -> exp.Select:
     rows, (first, second) = _rows(question, spelling)
     hashed = rows.select(column(SIDE, "t"), named(first, "h1"), named(second, "h2"))
     balance = call("SUM", column(SIDE))
+    beside = []
+    if _tells_suspected_keys(question, spelling):
+        hashed, beside = hashed.select(column(_KEY, "t")), [named(call("ANY_VALUE", column(_KEY)), "k")]
     return (
-        exp.select(column("h1"), column("h2"), named(balance, "net"), named(count(), "copies"))
+        exp.select(column("h1"), column("h2"), named(balance, "net"), named(count(), "copies"), *beside)
         .from_(hashed.subquery("b"))
         .group_by(column("h1"), column("h2"))
         .having(exp.NEQ(this=balance.copy(), expression=number(0)))
@@ -207,11 +223,31 @@ def _suspects(question: Question, spelling: Engine) -> exp.Select:
     """The rows of buckets that differ, hashed once: few, and all that the later steps read."""
     first, second = spelling.hashes(question.left.layout.columns, "t")
     unequal = exp.select(column("k")).from_(step("buckets", "u")).subquery()
+    hashes = [named(first, _FIRST), named(second, _SECOND)]
+    if _tells_suspected_keys(question, spelling):
+        hashes.append(named(spelling.fingerprint(question.left.layout.keys, "t"), _KEY))
     return (
         _both(question, spelling)
-        .select(exp.Column(this=exp.Star(), table=_quoted("t")), named(first, _FIRST), named(second, _SECOND))
-        .where(exp.In(this=bucket(first.copy(), _bucket_bits(question)), query=unequal))
+        .select(exp.Column(this=exp.Star(), table=_quoted("t")), *hashes)
+        .where(exp.In(this=_bucket(question, spelling), query=unequal))
     )
+
+
+def _suspected_keys(question: Question, side: int, spelling: Engine) -> exp.Select:
+    """A row for each key of one side that a row in surplus has. A bucket holds all rows of its keys, those that cancel
+    too, so it is known whether the other side has the key as well.
+
+    They are looked for by fingerprint and told apart by what they are, since differing keys may share one.
+    """
+    keys = [groupable(key, spelling) for key in question.left.layout.keys]
+    of_side = exp.EQ(this=column(SIDE, "t"), expression=number((LEFT, RIGHT)[side]))
+    in_surplus = exp.In(this=column(_KEY, "t"), query=exp.select(column("k")).from_(step("net", "n")).subquery())
+    suspects = exp.select(named(number(1), "one")).from_(step("suspects", "t"))
+    return suspects.where(all_of([of_side, in_surplus])).group_by(*keys)
+
+
+def _tells_suspected_keys(question: Question, spelling: Engine) -> bool:
+    return bool(question.uncounted) and question.days is None and _by_bucket(question, spelling)
 
 
 def _by_bucket(question: Question, spelling: Engine) -> bool:
@@ -219,17 +255,30 @@ def _by_bucket(question: Question, spelling: Engine) -> bool:
 
 
 def _buckets(question: Question, spelling: Engine) -> exp.Select:
-    """Buckets of row hashes whose sums differ: only their rows need be grouped, which is what costs.
+    """Buckets whose rows' fingerprints do not add up to the same: only their rows need be grouped, which is what costs.
 
-    The halves of the hashes are summed with the side as sign, which is the cheapest to group. A bucket is overlooked
-    with a chance of 2^-64.
+    One sum of 32 bits, with the side as sign, is the cheapest to group, and an INT64 holds it for 2^31 rows. It may
+    overlook a bucket: whether the residue is whole is told by the sums of the hashes of what was found.
     """
-    first, _ = spelling.hashes(question.left.layout.columns, "t")
-    key = bucket(first.copy(), _bucket_bits(question))
-    hashed = _both(question, spelling).select(column(SIDE, "t"), named(first, "h1"), named(key, "k"))
-    signed = [exp.Mul(this=column(SIDE), expression=limb) for limb in limbs(column("h1"))]
-    uneven = [exp.NEQ(this=call("SUM", each), expression=number(0)) for each in signed]
-    return exp.select(column("k")).from_(hashed.subquery("b")).group_by(column("k")).having(any_of(uneven))
+    print_of_row = cast(upper(spelling.fingerprint(question.left.layout.columns, "t"), 32), "INT64")
+    signed = exp.Mul(this=column(SIDE, "t"), expression=print_of_row)
+    hashed = _both(question, spelling).select(named(signed, "h"), named(_bucket(question, spelling), "k"))
+    uneven = exp.NEQ(this=call("SUM", column("h")), expression=number(0))
+    return exp.select(column("k")).from_(hashed.subquery("b")).group_by(column("k")).having(uneven)
+
+
+def _bucket(question: Question, spelling: Engine) -> Node:
+    """By key where there is one: both versions of a changed row are in one bucket, and hashing a key is cheap."""
+    layout = question.left.layout
+    return upper(spelling.fingerprint(layout.keys or layout.columns, "t"), _bucket_bits(question))
+
+
+def _net_sums() -> list[Node]:
+    """The digest's sums, of the rows in surplus: left less right."""
+    halves = [limb for name in ("h1", "h2") for limb in limbs(column(name, "n"))]
+    return [
+        cast(call("SUM", exp.Mul(this=cast(column("net", "n"), "INT64"), expression=half)), "STRING") for half in halves
+    ]
 
 
 def _bucket_bits(question: Question) -> int:
@@ -297,7 +346,7 @@ def _besides(question: Question, spelling: Engine) -> dict[str, Node]:
     found: dict[str, Node] = {}
     if layout.tolerant:
         rest = layout.untolerant
-        found["exact"] = spelling.hashes(rest, "t")[0] if rest else number(0)
+        found["exact"] = _both_hashes(spelling.hashes(rest, "t")) if rest else text("")
     if layout.dimensions:
         found["m"] = array([marked(value_text(each, "t", spelling)) for each in layout.dimensions])
     if layout.day:
@@ -307,6 +356,11 @@ def _besides(question: Question, spelling: Engine) -> dict[str, Node]:
     if question.reaching:
         found["touches"] = spans(*question.reaching, "t")
     return found
+
+
+def _both_hashes(hashes: tuple[Node, Node]) -> Node:
+    first, second = (cast(each, "STRING") for each in hashes)
+    return call("CONCAT", first, text(" "), second)
 
 
 def _pairs(question: Question, spelling: Engine) -> exp.Select:

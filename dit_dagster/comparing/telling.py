@@ -6,10 +6,12 @@ answer.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlglot import exp
 
 from dit_dagster.comparing.distance import distance, magnitude, near, rises
-from dit_dagster.comparing.rows import Ends, Engine, unmarked
+from dit_dagster.comparing.rows import Ends, Engine, row_text, unmarked
 from dit_dagster.comparing.schema import Layout
 from dit_dagster.comparing.sql import (
     Node,
@@ -81,6 +83,16 @@ def _totals(*, announced: bool, reaching: bool) -> exp.Select:
         "x": cast(call("COUNTIF", column("ambiguous")), "FLOAT64"),
     }
     return _tell("total", **fields).from_(step("pairs", "p")).group_by(column("kind"))
+
+
+def keys_of(side: int, distinct: exp.Select, *, among: str = "rows") -> exp.Select:
+    """How many keys a side has, `among` all its rows or among the suspects."""
+    return _tell("keys", i=number(side), s=text(among), n=count()).from_(distinct.subquery("g"))
+
+
+def sums_of(net: Sequence[Node]) -> exp.Select:
+    """Aggregates over the rows in surplus, each a STRING."""
+    return _tell("sums", s=row_text(net)).from_(step("net", "n"))
 
 
 def _different() -> Node:

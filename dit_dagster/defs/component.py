@@ -12,8 +12,10 @@ from dit_dagster.defs.checks import mode_checks
 from dit_dagster.defs.jobs import jobs
 from dit_dagster.defs.modes import mode_asset
 from dit_dagster.defs.pin import pin_asset
+from dit_dagster.defs.pulls import pulls_sensor
 from dit_dagster.defs.resources import WORKBENCH, Workbench, workbench
 from dit_dagster.defs.sensors import commits_sensor, elsewhere_sensor
+from dit_dagster.defs.verdicts import verdicts_sensor
 from dit_dagster.defs.vocabulary import Vocabulary
 from dit_dagster.model.pipeline import Pipeline
 
@@ -66,11 +68,17 @@ def pipeline_definitions(pipeline: Pipeline, bench: Workbench) -> dg.Definitions
     """A pipeline's assets, checks, jobs and sensors. Making them touches neither git nor the warehouse."""
     words = Vocabulary(pipeline)
     modes = tuple(pipeline.available_modes)
+    made = jobs(words)
+    pulls = pipeline.pulls
     return dg.Definitions(
         assets=[*external_assets(words), pin_asset(words), *(mode_asset(words, mode) for mode in modes)],
         asset_checks=[mode_checks(words, mode) for mode in modes if words.checked(mode)],
-        jobs=jobs(words),
-        sensors=[commits_sensor(words), elsewhere_sensor(words)],
+        jobs=made,
+        sensors=[
+            commits_sensor(words),
+            elsewhere_sensor(words),
+            *([pulls_sensor(words, pulls, made), verdicts_sensor(words)] if pulls is not None else []),
+        ],
         resources={WORKBENCH: bench},
     )
 

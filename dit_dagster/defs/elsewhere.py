@@ -66,7 +66,14 @@ def read_elsewhere(registry: Registry, pipeline: str, cursor: Elsewhere) -> tupl
     latest = max([*times, *([cursor.latest] if cursor.latest else [])], default=None)
     known = {run_id for run_id, _ in cursor.reported}
     within = {event.run_id: event.at for event in events if event.at is not None and _recent(event.at, latest)}
-    new = [event for event in events if event.run_id not in known and event.pipeline == pipeline]
+    new = [
+        event
+        for event in events
+        # What ran as it lay is no commit's.
+        if event.run_id not in known
+        and event.pipeline == pipeline
+        and event.payload.get("origin", {}).get("kind") != "editable"
+    ]
     runs = tuple(
         FinishedRun(run_id=event.run_id, commit=str(event.payload.get("commit")), report=event.payload) for event in new
     )

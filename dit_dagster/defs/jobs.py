@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition as AssetJob
 
-from dit_dagster.defs.vocabulary import Vocabulary
+from dit_dagster.defs.vocabulary import PIPELINE_TAG, Vocabulary
 
 
 def jobs(words: Vocabulary) -> list[AssetJob]:
@@ -26,5 +26,5 @@ def _job(words: Vocabulary, name: str, modes: Sequence[str], what: str) -> Asset
         selection=dg.AssetSelection.assets(words.pin, *outputs),
         partitions_def=words.commits,
         description=f"Runs {words.name} at one commit in {what} ({', '.join(modes)}) and judges the outputs.",
-        tags={"dit/pipeline": words.name},
+        tags={PIPELINE_TAG: words.name},
     )

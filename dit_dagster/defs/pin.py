@@ -11,10 +11,12 @@ from dit_dagster.api import Asked, make_request
 from dit_dagster.defs import metadata
 from dit_dagster.defs.resources import Workbench
 from dit_dagster.defs.steps import modes_of_run, refused, validated_commit
-from dit_dagster.defs.vocabulary import KIND, RUN_METADATA, Vocabulary
+from dit_dagster.defs.vocabulary import KIND, REF_TAG, RUN_METADATA, Vocabulary
 from dit_dagster.errors import UsageError
 from dit_dagster.model.experiment import Request
 from dit_dagster.model.identity import Commit
+from dit_dagster.model.pipeline import Pipeline
+from dit_dagster.model.pull_request import Head, default_ref, is_watched
 from dit_dagster.running.run import Prospect, open_run, prospect
 from dit_dagster.running.workplace import Workplace
 from dit_dagster.settings import Settings
@@ -32,6 +34,8 @@ class PinConfig(dg.Config):
     resume: str = Field(default="if-possible", description="never, if-possible or always: what may be reused")
     from_phase: str | None = Field(default=None, description="MODE:N: run this phase and all that stands on it")
     max_bytes: int | None = Field(default=None, description="refuse to run if phases are expected to read more")
+    cohort: str | None = Field(default=None, description="a cohort of the declaration")
+    against: str | None = Field(default=None, description="a commit that the run's states are compared with, if known")
 
 
 def pin_asset(words: Vocabulary) -> dg.AssetsDefinition:
@@ -50,6 +54,7 @@ def pin_asset(words: Vocabulary) -> dg.AssetsDefinition:
     )
     def pin(context: dg.AssetExecutionContext, config: PinConfig, dit: Workbench) -> dg.MaterializeResult[None]:
         with refused():
+            _bring(pipeline, context, dit, config.against)
             commit = validated_commit(context.partition_key, dit.source_control(pipeline))
         with dit.workplace(pipeline) as place:
             with refused():
@@ -70,6 +75,20 @@ def pin_asset(words: Vocabulary) -> dg.AssetsDefinition:
     return pin
 
 
+def _bring(pipeline: Pipeline, context: dg.AssetExecutionContext, dit: Workbench, base: str | None) -> None:
+    """Fetch the head of a pull request that the sensor asked for, and what it is compared with.
+
+    Any other ref is nobody's business here.
+    """
+    ref = context.run.tags.get(REF_TAG)
+    if ref is None or pipeline.pulls is None or not is_watched(ref, pipeline.default_branch):
+        return
+    upstream = dit.upstream(pipeline)
+    upstream.bring(Head(ref=ref, commit=Commit(context.partition_key)))
+    if base is not None:
+        upstream.bring(Head(ref=default_ref(pipeline.default_branch), commit=Commit(base)))
+
+
 def _request(
     words: Vocabulary, context: dg.AssetExecutionContext, config: PinConfig, commit: Commit, place: Workplace
 ) -> Request:
@@ -87,6 +106,8 @@ def _request(
         resume=config.resume,
         from_phase=config.from_phase,
         max_bytes=config.max_bytes,
+        cohort=config.cohort,
+        against=config.against,
     )
     return make_request(asked, words.pipeline, place, Settings.read())
 

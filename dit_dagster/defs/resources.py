@@ -10,7 +10,7 @@ import dagster as dg
 
 from dit_dagster import wiring
 from dit_dagster.model.pipeline import Pipeline
-from dit_dagster.ports import Registry, SourceControl
+from dit_dagster.ports import Registry, SourceControl, Upstream, VerdictBoard
 from dit_dagster.running.cleaning import Premises
 from dit_dagster.running.workplace import Workplace
 from dit_dagster.settings import Settings
@@ -25,6 +25,18 @@ class Workbench(dg.ConfigurableResource):  # type: ignore[type-arg]
     def source_control(self, pipeline: Pipeline) -> SourceControl:
         """The pipeline's repository alone; the warehouse is not touched."""
         return wiring.source_control(pipeline, Settings.read())
+
+    def upstream(self, pipeline: Pipeline) -> Upstream:
+        """The remote whose pull requests are watched."""
+        return wiring.upstream(pipeline, Settings.read())
+
+    def board(self, pipeline: Pipeline) -> VerdictBoard | None:
+        """Where the pipeline's verdicts are shown, if there is such a place."""
+        return wiring.board(pipeline, Settings.read())
+
+    def link(self, run_id: str) -> str | None:
+        """Where a run can be looked at."""
+        return Settings.read().link(run_id)
 
     @contextmanager
     def workplace(self, pipeline: Pipeline) -> Iterator[Workplace]:

@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,12 +14,13 @@ import dagster as dg
 
 from dit_dagster.defs import metadata
 from dit_dagster.defs.evaluations import evaluation
-from dit_dagster.defs.vocabulary import RUN_METADATA, Vocabulary
+from dit_dagster.defs.vocabulary import REFUSED, RUN_METADATA, Vocabulary
 from dit_dagster.errors import UsageError
 from dit_dagster.evidence.pages import keep_run_page
 from dit_dagster.evidence.report import report_json
 from dit_dagster.model.identity import Commit
 from dit_dagster.ports import SourceControl
+from dit_dagster.running.crossing import against
 from dit_dagster.running.orchestrator import Stop
 from dit_dagster.running.run import Prospect, close_run
 from dit_dagster.running.shared_run import join_run, report_if_complete
@@ -35,7 +37,10 @@ def refused() -> Iterator[None]:
     try:
         yield
     except UsageError as error:
-        raise dg.Failure(description=" ".join(str(error).split()), allow_retries=False) from error
+        # The mark is for `dit ci`, which ends with another exit code then.
+        raise dg.Failure(
+            description=" ".join(str(error).split()), metadata={REFUSED: True}, allow_retries=False
+        ) from error
 
 
 def validated_commit(partition_key: str, code: SourceControl) -> Commit:
@@ -134,11 +139,12 @@ def close_if_complete(
     )
     stopped_by = signal.SIGTERM if interrupted else None
     run_id, commit = context.run.run_id, ahead.plan.request.commit
-    complete = report_if_complete(ahead, place, run_id, checked=checked, signal=stopped_by)
+    modes = frozenset(modes_of_run(words, context)).intersection(ahead.plan.request.modes)
+    complete = report_if_complete(ahead, place, run_id, modes=modes, checked=checked, signal=stopped_by)
     if complete is None:
         return
     report, news = complete
-    described = report_json(report)
+    described = report_json(replace(report, against=against(report, place)))
     close_run(words.name, run_id, place, described)
     shown = {
         **metadata.of_commit(place.code, commit),

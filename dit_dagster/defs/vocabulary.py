@@ -20,8 +20,18 @@ EXERCISED = "exercised"
 DETERMINISTIC = "deterministic"
 
 KIND = "bigquery"
+PULL_TAG = "dit/pull"
+HEAD_TAG = "dit/head"
+REF_TAG = "dit/ref"
+TRIGGER_TAG = "dit/trigger"
+TRIGGER = "pulls"
+HEAVY_TAG = "dit/heavy"
+SUPERSEDED_TAG = "dit/superseded"
+PIPELINE_TAG = "dit/pipeline"
+
 CACHE_TAG = "dit/cache"
 RUN_METADATA = "dit/run"
+REFUSED = "dit/refused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

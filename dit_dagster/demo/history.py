@@ -1,4 +1,4 @@
-"""The history of the sample pipeline: a git repository with the same commit ids on every machine.
+"""The histories of the sample pipelines: git repositories with the same commit ids on every machine.
 
 `versions/v1` holds a full tree; every other folder of `versions` holds only the files that its commit
 changes. A commit id is a hash of files, parents, authors, dates and message, and all of them are stated here
@@ -145,7 +145,43 @@ HISTORY: Final = (
 )
 
 
-def prepare(directory: Path) -> DemoRepository:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """The commits of one repository in an order in which they can be made, and the folder with their files."""
+
+    versions: Path
+    revisions: tuple[Revision, ...]
+
+
+FLIGHT_GAPS: Final = History(versions=VERSIONS, revisions=HISTORY)
+"""The sample pipeline, in SQL."""
+
+FLIGHT_GAPS_BEAM: Final = History(
+    versions=Path(__file__).parent / "beam" / "versions",
+    revisions=(
+        Revision(
+            tag="v1",
+            parent=None,
+            branch="main",
+            author=_ADA,
+            seconds=1_768_467_600,
+            message="Find the aircraft that stay on the ground, with Beam\n",
+        ),
+        Revision(
+            tag="bug-lost-at-boundary",
+            parent="v1",
+            branch="own-days",
+            author=_JON,
+            seconds=1_768_554_000,
+            message="Look only at departures of the days of the run\n\n"
+            "Workers sort a week of departures for each aircraft that nobody asked for.\n",
+        ),
+    ),
+)
+"""A smaller one with Beam's BigQuery IO, whose second commit changes what the workers do."""
+
+
+def prepare(directory: Path, history: History = FLIGHT_GAPS) -> DemoRepository:
     """Make `directory` the sample's repository and return it; what is complete already is left alone.
 
     A repository is complete when every tag is where it belongs and every object can be read; what was added
@@ -160,23 +196,23 @@ def prepare(directory: Path) -> DemoRepository:
     ):
         # Built every time: it costs a tenth of a second and says what complete is.
         built = Path(scratch) / "built"
-        commits = _build(built)
+        commits = _build(built, history)
         if not _is_complete(directory, commits):
             _set_aside(directory, Path(scratch) / "broken")
             built.rename(directory)
     return DemoRepository(path=directory, commits=commits)
 
 
-def files_of(tag: str) -> dict[str, bytes]:
+def files_of(tag: str, history: History = FLIGHT_GAPS) -> dict[str, bytes]:
     """The whole tree of a commit: its own files over those of its parents, by path."""
-    revision = next(revision for revision in HISTORY if revision.tag == tag)
-    inherited = files_of(revision.parent) if revision.parent else {}
-    return {**inherited, **overlay_of(tag)}
+    revision = next(revision for revision in history.revisions if revision.tag == tag)
+    inherited = files_of(revision.parent, history) if revision.parent else {}
+    return {**inherited, **overlay_of(tag, history)}
 
 
-def overlay_of(tag: str) -> dict[str, bytes]:
+def overlay_of(tag: str, history: History = FLIGHT_GAPS) -> dict[str, bytes]:
     """The files that ship for one commit, by path."""
-    return files_below(VERSIONS / tag)
+    return files_below(history.versions / tag)
 
 
 def files_below(root: Path) -> dict[str, bytes]:
@@ -192,28 +228,28 @@ def _is_litter(name: str) -> bool:
     return name.startswith(".") or name == "__pycache__" or name.endswith((".pyc", ".egg-info"))
 
 
-def _build(directory: Path) -> dict[str, str]:
+def _build(directory: Path, history: History) -> dict[str, str]:
     directory.mkdir()
     _git(directory, "init", "--quiet", "--template=", "--object-format=sha1", "--initial-branch=main")
     (directory / ".git" / _MARKER).write_text("Made by dit_dagster.demo.history.\n", encoding="utf-8")
     _git(directory, "config", "core.autocrlf", "false")
-    _git(directory, "fast-import", "--quiet", "--date-format=raw", stdin=b"".join(_stream()))
+    _git(directory, "fast-import", "--quiet", "--date-format=raw", stdin=b"".join(_stream(history)))
     _git(directory, "reset", "--quiet", "--hard", "main")
     found = _tags(directory)
-    return {revision.tag: found[revision.tag] for revision in HISTORY}
+    return {revision.tag: found[revision.tag] for revision in history.revisions}
 
 
-def _stream() -> Iterator[bytes]:
+def _stream(history: History) -> Iterator[bytes]:
     """The history in the language of git-fast-import."""
-    marks = {revision.tag: f":{number}" for number, revision in enumerate(HISTORY, start=1)}
-    for revision in HISTORY:
+    marks = {revision.tag: f":{number}" for number, revision in enumerate(history.revisions, start=1)}
+    for revision in history.revisions:
         when = f"{revision.author} {revision.seconds} +0000"
         yield f"commit refs/heads/{revision.branch}\nmark {marks[revision.tag]}\n".encode()
         yield f"author {when}\ncommitter {when}\n".encode()
         yield _data(revision.message.encode())
         if revision.parent:
             yield f"from {marks[revision.parent]}\n".encode()
-        for path, content in sorted(overlay_of(revision.tag).items()):
+        for path, content in sorted(overlay_of(revision.tag, history).items()):
             yield f"M 100644 inline {path}\n".encode() + _data(content)
         yield f"reset refs/tags/{revision.tag}\nfrom {marks[revision.tag]}\n\n".encode()
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dit_dagster.model.verdict import Outcome
-from dit_dagster.model.verdict_json import comparison_json
+from dit_dagster.model.verdict_json import crossing_json
 from dit_dagster.running.crossing import Diff
 
 
@@ -33,12 +34,17 @@ def diff_json(diff: Diff) -> dict[str, Any]:
             }
             for name, report in diff.reports.items()
         ],
-        "comparisons": [
-            {
-                **comparison_json(one.output, one.left, one.right, one.verdict, diff.expectation),
-                "mode": one.mode,
-            }
-            for one in diff.crossings
-        ],
+        "comparisons": [crossing_json(one, diff.expected_of(one)) for one in diff.crossings],
         "seconds": round(diff.seconds, 3),
     }
+
+
+def in_modes(comparisons: Iterable[Mapping[str, Any]]) -> list[tuple[list[str], Mapping[str, Any]]]:
+    """What there is to say between versions, once for all modes of which the same is to be said."""
+    found: dict[str, tuple[list[str], Mapping[str, Any]]] = {}
+    for one in comparisons:
+        said = repr(
+            (one["output"], one["left"], one["right"], one["verdict"], one["reason"], one["columns"], one["warnings"])
+        )
+        found.setdefault(said, ([], one))[0].append(one["mode"])
+    return list(found.values())

@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from dit_dagster.model.crossing import Against
 from dit_dagster.model.golden import LABEL
 from dit_dagster.model.identity import Fingerprint
+from dit_dagster.model.origin import origin_json
 from dit_dagster.model.outcome import Failed, PhaseOutcome, Ran, outcome_name, record_of
-from dit_dagster.model.verdict import Cost
-from dit_dagster.model.verdict_json import plain
+from dit_dagster.model.placement import runner_of
+from dit_dagster.model.verdict import Cost, Expectation
+from dit_dagster.model.verdict_json import crossing_json, plain
 from dit_dagster.planning.decision import Decision, NotNeeded, Reuse, Run
 from dit_dagster.planning.plan import NoPair, PlannedMode
 from dit_dagster.running.run import Prospect, Report
@@ -39,8 +42,18 @@ def report_json(report: Report) -> dict[str, Any]:
         "modes": [_mode(mode, prospect, report.outcomes) for mode in prospect.plan.modes],
         "comparisons": [dict(comparison.json) for comparison in report.comparisons],
         "classes": classes(report),
+        **({"against": against_json(report.against)} if report.against is not None else {}),
         "cost": _cost(report),
         "remembered": sum(comparison.remembered for comparison in report.comparisons),
+    }
+
+
+def against_json(found: Against) -> dict[str, Any]:
+    """What the commit changes against another; `reason` says why nothing is known. It is reported, and never fails."""
+    return {
+        "commit": str(found.commit),
+        "reason": found.reason,
+        "comparisons": [crossing_json(one, Expectation.REPORT_ONLY) for one in found.crossings],
     }
 
 
@@ -78,7 +91,9 @@ def _cost(report: Report) -> dict[str, Any]:
     paid = [
         comparison.json["detail"]["evidence"]["cost"] for comparison in report.comparisons if not comparison.remembered
     ]
-    total: dict[str, Any] = plain(sum((Cost(**cost) for cost in paid), Cost()))
+    crossed = report.against.crossings if report.against is not None else ()
+    across = (one.verdict.evidence.cost for one in crossed)
+    total: dict[str, Any] = plain(sum((*(Cost(**cost) for cost in paid), *across), Cost()))
     return total
 
 
@@ -112,6 +127,10 @@ def _header(prospect: Prospect) -> dict[str, Any]:
         "commit": str(request.commit),
         "tree": str(prospect.plan.code.tree),
         "environment": prospect.plan.code.environment,
+        "runner": runner_of(request.pipeline),
+        **({"image": str(prospect.plan.code.image)} if prospect.plan.code.image is not None else {}),
+        "origin": origin_json(request.origin),
+        "selection": request.selection.to_json(),
         "code_paths": list(request.pipeline.code.paths),
         "experiment_id": str(request.experiment),
         "window": [request.window.start.isoformat(), request.window.end.isoformat()],
@@ -168,5 +187,6 @@ def _outcome(outcome: PhaseOutcome) -> dict[str, Any]:
     seconds = round(outcome.seconds, 3) if isinstance(outcome, (Ran, Failed)) else 0.0
     record = record_of(outcome)
     empty = {"empty": list(record.empty)} if record is not None and record.empty else {}
+    images = {"images": list(record.images)} if record is not None and record.images else {}
     error = {"error": outcome.error, "log": outcome.log} if isinstance(outcome, Failed) else {}
-    return {"outcome": outcome_name(outcome), "seconds": seconds, **error, **empty}
+    return {"outcome": outcome_name(outcome), "seconds": seconds, **error, **empty, **images}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, Self
 
+from dit_dagster.model.identity import TableName
 from dit_dagster.model.state import PhaseRecord
 from dit_dagster.model.window import Window
 
@@ -15,12 +16,24 @@ LABEL = "golden"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeptSource:
+    """A copy of a source that nobody writes into: `etag` is what it held when it was made."""
+
+    table: TableName
+    etag: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Golden:
-    """The state that stands after `mode` at the record's commit, of an experiment over `window`."""
+    """The state that stands after `mode` at the record's commit, of an experiment over `window`.
+
+    `kept` are copies of its sources, by name: later commits can run on them. Older golden states kept none.
+    """
 
     mode: str
     window: Window
     record: PhaseRecord
+    kept: Mapping[str, KeptSource] = field(default_factory=dict)
 
     def why_incomparable(self, sources: Mapping[str, Mapping[str, Any]], window: Window) -> str | None:
         """Why a run on sources of these identities, as JSON, over this window cannot be held against it, or None."""
@@ -31,7 +44,8 @@ class Golden:
         if other:
             return (
                 f"the golden state ran on other sources than this run: {', '.join(other)} changed since; "
-                "a difference would say nothing of the code. Set a golden state on the present sources"
+                "a difference would say nothing of the code. Run on its sources, with --golden-sources, or set another "
+                "on the present ones"
             )
         return None
 
@@ -41,12 +55,18 @@ class Golden:
             "window": [self.window.start.isoformat(), self.window.end.isoformat()],
             "prefix": self.record.prefix,
             "record": self.record.to_json(),
+            "kept": {name: {"table": str(one.table), "etag": one.etag} for name, one in self.kept.items()},
         }
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Self:
         start, end = (date.fromisoformat(day) for day in value["window"])
-        return cls(mode=value["mode"], window=Window(start, end), record=PhaseRecord.from_json(value["record"]))
+        kept = {
+            name: KeptSource(table=TableName.parse(one["table"], project=""), etag=one["etag"])
+            for name, one in value.get("kept", {}).items()
+        }
+        record = PhaseRecord.from_json(value["record"])
+        return cls(mode=value["mode"], window=Window(start, end), record=record, kept=kept)
 
     @classmethod
     def readable(cls, value: Mapping[str, Any]) -> Self | None:

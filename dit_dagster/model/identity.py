@@ -62,6 +62,24 @@ class ImageDigest(_Text):
     remedy = "resolve the tag to its digest first"
 
 
+class ImageName(_Text):
+    """An image's name and tag: it stands in addresses and in requests, never in a shell."""
+
+    __slots__ = ()
+    pattern = re.compile(r"[a-z0-9][a-z0-9._-]*(?::\d+)?(?:/[a-z0-9][a-z0-9._-]*)*:[\w][\w.-]{0,127}")
+    meaning = "an image's name with its tag"
+    remedy = "write host/project/repository/name:tag in lower case"
+
+
+class BuildId(_Text):
+    """One build of Cloud Build, as the service numbers it: it stands in addresses."""
+
+    __slots__ = ()
+    pattern = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+    meaning = "a build id"
+    remedy = "'dit cloud run' prints it"
+
+
 class Fingerprint(_Text):
     """The address of a state by its inputs: 64 hex digits."""
 
@@ -78,6 +96,15 @@ class RunId(_Text):
     pattern = re.compile(r"[0-9a-z][0-9a-z_-]{5,63}")
     meaning = "a run id"
     remedy = "'dit runs' lists them"
+
+
+class JobId(_Text):
+    """One job of Dataflow, as the service numbers it: it stands in addresses."""
+
+    __slots__ = ()
+    pattern = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{0,127}")
+    meaning = "a Dataflow job id"
+    remedy = "the log of a phase has those of its jobs ('dit logs')"
 
 
 class ExperimentId(_Text):

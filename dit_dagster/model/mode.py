@@ -1,35 +1,51 @@
 """Modes as declared: ordered phases whose ends are written relative to the experiment's window.
 
-A moment is `start`, `end`, `outage_start` or `outage_end`, with an offset in days (`end-3`) or in tails (`end-T`).
+A moment is `start`, `end`, `outage_start` or `outage_end`, with offsets in days (`end-3`), in tails (`end-T`) or in
+daily windows (`end-T-W`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from dit_dagster.model.policy import Declared
 
-_MOMENT = re.compile(r"(start|end|outage_start|outage_end)(?:([+-])(T|\d{1,4}))?")
+_MOMENT = re.compile(r"(?:start|end|outage_start|outage_end)(?:[+-](?:T|W|\d{1,4}))*")
+_BRACED = re.compile(r"\{([A-Za-z][^{}]*)\}")
+_OFFSET = re.compile(r"([+-])(T|W|\d{1,4})")
+
+
+def is_moment(text: str) -> bool:
+    """Whether `text` can be resolved to a date."""
+    return _MOMENT.fullmatch(text) is not None
+
+
+def moments_in(condition: str) -> tuple[str, ...]:
+    """What stands between braces in a SQL condition, apart from a pattern's counts."""
+    return tuple(_BRACED.findall(condition))
+
+
+def with_moments(condition: str, rendered: Callable[[str], str]) -> str:
+    """`condition` with what stands between braces as it is rendered."""
+    return _BRACED.sub(lambda found: rendered(found[1]), condition)
 
 
 def _moment(text: str) -> str:
-    if not _MOMENT.fullmatch(text):
+    if not is_moment(text):
         raise ValueError(
-            f"{text!r} is not a moment; write start, end, outage_start or outage_end, plus or minus days or T"
+            f"{text!r} is not a moment; write start, end, outage_start or outage_end, plus or minus days, T or W"
         )
     return text
 
 
-def split_moment(text: str) -> tuple[str, int, str | None]:
-    """The base, the sign and the amount (`T`, digits or None) of a validated moment."""
-    match = _MOMENT.fullmatch(text)
-    assert match is not None  # noqa: S101  # validated when it was read
-    base, sign, amount = match.groups()
-    return base, -1 if sign == "-" else 1, amount
+def split_moment(text: str) -> tuple[str, tuple[tuple[int, str], ...]]:
+    """The base of a validated moment, and its offsets as sign and amount (`T`, `W` or digits)."""
+    base = re.split(r"[+-]", text, maxsplit=1)[0]
+    return base, tuple((-1 if sign == "-" else 1, amount) for sign, amount in _OFFSET.findall(text))
 
 
 Moment = Annotated[str, AfterValidator(_moment)]

@@ -10,11 +10,15 @@ from dit_dagster.model.policy import Declared
 
 
 class ChosenBy(Declared):
-    """Keys chosen from a reference mode's output: that state becomes a second parent of the mutated phase."""
+    """Keys chosen from a reference mode's output: that state becomes a second parent of the mutated phase.
+
+    A moment between braces in `where`, such as `{end-T}`, becomes its date. `keep` says which keys stay in the source.
+    """
 
     mode: str = "bf"
     output: str
     where: str = "TRUE"
+    keep: Literal["chosen", "others"] = "chosen"
 
 
 class RestrictKeys(Declared):

@@ -7,19 +7,25 @@ field and the remedy. Nothing here knows Dagster; the component wraps `Pipeline`
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator, Mapping
-from datetime import date, timedelta
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from dit_dagster.errors import BadDeclaration, BadName, UnknownName
+from dit_dagster.model.beam import Beam
+from dit_dagster.model.cohort import Cohort, DefaultWindow, Selection
+from dit_dagster.model.container import Container, InTree, Starter
+from dit_dagster.model.contract import ContractOptions
 from dit_dagster.model.golden import LABEL
 from dit_dagster.model.identity import Label, PipelineName
-from dit_dagster.model.mode import GENERIC, MUTATE, OUTAGE, Mode, Moment, Slice
+from dit_dagster.model.mode import GENERIC, MUTATE, OUTAGE, Mode, Moment, Slice, is_moment, moments_in
 from dit_dagster.model.mutation import DropRows, Mutation, RestrictKeys
 from dit_dagster.model.policy import ComparisonPolicy, Declared
+from dit_dagster.model.pull_request import Pulls
 from dit_dagster.model.yaml_file import read_yaml
 
 
@@ -50,9 +56,29 @@ class Source(Declared):
 
 
 class Code(Declared):
-    """What of the repository is the program. Changes elsewhere (a README) re-run nothing."""
+    """What of the repository is the program. Changes elsewhere (a README) re-run nothing.
+
+    `requirements` are files that name what it needs, where it has neither a lock nor a `requirements.txt`; `packages`
+    is what it needs besides and does not name, since its image happens to have it.
+    """
 
     paths: tuple[str, ...] = ()
+    requirements: tuple[InTree, ...] = ()
+    packages: tuple[str, ...] = ()
+
+    @field_validator("packages")
+    @classmethod
+    def _are_requirements(cls, packages: tuple[str, ...]) -> tuple[str, ...]:
+        for one in packages:
+            try:
+                if Requirement(one).url is not None:
+                    raise ValueError(f"{one!r}: a package is named, and not fetched from an address")
+            except InvalidRequirement as error:
+                raise ValueError(f"{one!r} names no package: {error}".splitlines()[0]) from error
+        return packages
+
+
+Command = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class Step(Declared):
@@ -63,13 +89,35 @@ class Step(Declared):
     """
 
     name: Name
-    command: tuple[str, ...] = Field(min_length=1)
+    command: Command
     dates: Literal["half_open", "inclusive"] = "half_open"
     window: Literal["phase", "from_start"] = "phase"
     environment: dict[str, str] = Field(default_factory=dict)
+    secrets: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")], ...] = Field(
+        default=(), description="variables of whoever runs this that are passed on; their values stand nowhere"
+    )
     labels: tuple[str, ...] = Field(
         default=(), description="arguments added once per label, e.g. [--labels, '{key}={value}']"
     )
+    beam: Beam | None = None
+
+
+class Version(Declared):
+    """Commands of the commits whose tree has, or lacks, a path: those of steps that were spelled otherwise then."""
+
+    has: str | None = None
+    lacks: str | None = None
+    commands: dict[Name, Command] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Version:
+        if (self.has is None) == (self.lacks is None):
+            raise ValueError("a version is told by exactly one of has and lacks, a path in the repository")
+        return self
+
+    def fits(self, holds: Callable[[str], bool]) -> bool:
+        """Whether a tree is of this version; `holds` says whether a path is in it."""
+        return holds(self.has) if self.has is not None else not holds(self.lacks or "")
 
 
 class _Hook(Declared):
@@ -115,9 +163,14 @@ class Versioned(Declared):
 
 
 class Output(ComparisonPolicy):
-    """A table that the pipeline writes, and how it is compared. `view` is compared instead, if given."""
+    """A table that the pipeline writes, and how it is compared. `view` is compared instead, if given.
+
+    `sharded`: the program writes a table per day, named {table}YYYYMMDD or {table}_YYYYMMDD. All of them are compared
+    as one view, with the day of each row as `shard`.
+    """
 
     view: str | None = None
+    sharded: Switch = "off"
     versioned: Versioned | None = None
 
     @field_validator("view")
@@ -127,17 +180,21 @@ class Output(ComparisonPolicy):
             raise ValueError("a view's name starts with {table}, such as '{table}_last_versions'")
         return view
 
+    @model_validator(mode="after")
+    def _one_relation(self) -> Output:
+        if self.sharded == "on" and self.view is not None:
+            raise ValueError("sharded tables are compared as a view of their own; leave out view")
+        return self
+
+    @property
+    def compared(self) -> str:
+        """What is compared, with {table} for the output's name."""
+        return "{table}_days" if self.sharded == "on" else self.view or "{table}"
+
     @property
     def policy(self) -> ComparisonPolicy:
         """The comparison alone, without where the rows lie."""
         return ComparisonPolicy.model_validate({name: getattr(self, name) for name in ComparisonPolicy.model_fields})
-
-
-class DefaultWindow(Declared):
-    """The window of a run that names none."""
-
-    start: date
-    end: date
 
 
 class Outage(Declared):
@@ -161,6 +218,7 @@ class Pipeline(Declared):
     name: str
     repository: str
     description: str = ""
+    default_branch: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_./-]{0,199}$")
     code: Code = Code()
     window: DefaultWindow
     tail: int = Field(default=3, ge=1)
@@ -169,18 +227,26 @@ class Pipeline(Declared):
     owns_to_end: bool = False
     sharing: Switch = "on"
     golden: Switch = "off"
+    verify: Literal["metadata", "digest"] = "metadata"
     keep: str = Field(default="7d", pattern=r"^\d{1,4}[dh]$")
     parameters: dict[str, str | int | float | bool] = Field(default_factory=dict)
     sources: dict[Name, Source] = Field(min_length=1)
     steps: tuple[Step, ...] = Field(min_length=1)
+    runner: Starter = "process"
+    container: Container | None = None
+    versions: tuple[Version, ...] = ()
     hooks: tuple[SqlHook | PythonHook, ...] = ()
     intermediates: tuple[Name, ...] = ()
     outputs: dict[Name, Output] = Field(min_length=1)
     mutations: dict[Name, Mutation] = Field(default_factory=dict)
     outage: Outage | None = None
     modes: dict[Name, Mode] = Field(default_factory=dict)
+    cohorts: dict[Name, Cohort] = Field(default_factory=dict)
+    default_cohort: Name | None = None
     reference: Name = "bf"
     default_modes: tuple[Name, ...] = ("bf", "bfd", "bftruncate")
+    pulls: Pulls | None = None
+    contract: ContractOptions = ContractOptions()
 
     @field_validator("name")
     @classmethod
@@ -195,6 +261,11 @@ class Pipeline(Declared):
         for problem in self._problems():
             raise ValueError(problem)
         return self
+
+    @property
+    def builds_worker_image(self) -> bool:
+        """Whether Dataflow's workers run the image that is built of the commit's tree."""
+        return any(step.beam is not None and step.beam.worker_image == TREE_IMAGE for step in self.steps)
 
     @property
     def kept_for(self) -> timedelta:
@@ -219,6 +290,13 @@ class Pipeline(Declared):
         """Every table that a step may be told to write."""
         return (*self.outputs, *self.intermediates)
 
+    def of_tree(self, holds: Callable[[str], bool]) -> Pipeline:
+        """The declaration with the commands of a tree's version: of the first that fits, else as they stand."""
+        version = next((one for one in self.versions if one.fits(holds)), None)
+        commands = version.commands if version is not None else {}
+        steps = tuple(step.model_copy(update={"command": commands.get(step.name, step.command)}) for step in self.steps)
+        return self.model_copy(update={"steps": steps, "versions": ()})
+
     @property
     def available_modes(self) -> Mapping[str, Mode]:
         """Generic modes that this pipeline has what it takes for, then its own; own ones win."""
@@ -242,6 +320,34 @@ class Pipeline(Declared):
             raise UnknownName(f"mode {name!r} is not available: {missing[name]} in its defs.yaml")
         raise UnknownName(f"unknown mode {name!r} in --modes; {self.name} has {', '.join(modes)}")
 
+    def cohort(self, name: str | None) -> Cohort:
+        """The cohort of that name, the default one for None, or an empty one. UnknownName for one that there is not."""
+        wanted = name or self.default_cohort
+        if wanted is None:
+            return Cohort()
+        if wanted not in self.cohorts:
+            there = ", ".join(self.cohorts) or "none"
+            raise UnknownName(f"unknown cohort {wanted!r}; {self.name} declares {there}")
+        return self.cohorts[wanted]
+
+    def selected(self, selection: Selection) -> Pipeline:
+        """This pipeline on what was chosen to be read. UnknownName for a source or cohort that there is not."""
+        cohort = self.cohort(selection.cohort) if selection.cohort is not None else Cohort()
+        whole = {
+            name: f"{cohort.dataset}.{source.table.rpartition('.')[2]}"
+            for name, source in self.sources.items()
+            if cohort.dataset is not None
+        }
+        tables = {**whole, **cohort.sources, **selection.tables}
+        for name in tables:
+            if name not in self.sources:
+                raise UnknownName(f"unknown source {name!r}; {self.name} has {', '.join(self.sources)}")
+        sources = {
+            name: source.model_copy(update={"table": tables.get(name, source.table)})
+            for name, source in self.sources.items()
+        }
+        return self.model_copy(update={"sources": sources, "window": cohort.window or self.window})
+
     def mutation(self, name: str) -> tuple[Mutation, ...]:
         """The mutations behind a name; an outage drops the days from each of its sources."""
         if name in self.mutations:
@@ -253,16 +359,20 @@ class Pipeline(Declared):
     def placeholders(self) -> frozenset[str]:
         """What a step's command may refer to."""
         return frozenset(
-            {"start", "end", "project", "dataset", "prefix"}
+            {"start", "end", "project", "dataset", "prefix", "labels"}
             | {f"source.{name}" for name in self.sources}
             | {f"table.{name}" for name in self.tables}
             | {f"parameter.{name}" for name in self.parameters}
         )
 
     def _problems(self) -> Iterator[str]:
+        if self.runner == "docker" and self.container is None:
+            yield f"runner: {self.name} {NO_CONTAINER}"
         yield from self._command_problems()
         yield from self._hook_problems()
         yield from self._mutation_problems()
+        yield from self._cohort_problems()
+        yield from self._contract_problems()
         modes = self.available_modes
         for name in (self.reference, *self.default_modes):
             if name not in modes:
@@ -290,17 +400,50 @@ class Pipeline(Declared):
             yield f"modes.{name}: speaks of an outage, and none is declared"
 
     def _command_problems(self) -> Iterator[str]:
+        yield from self._template_problems()
+        names = [step.name for step in self.steps]
+        if len(set(names)) != len(names):
+            yield "steps: two steps have one name"
+        for number, version in enumerate(self.versions):
+            for name in version.commands:
+                if name not in names:
+                    yield f"versions.{number}.commands: no step {name!r}; there are {', '.join(names)}"
+
+    def _template_problems(self) -> Iterator[str]:
         allowed = self.placeholders()
+        for where, part in self._templates():
+            for used in _fields(part):
+                if used not in allowed:
+                    yield f"{where}: no placeholder {{{used}}}; allowed: {', '.join(sorted(allowed))}"
         for step in self.steps:
-            for part in (*step.command, *step.environment.values()):
-                for used in _fields(part):
-                    if used not in allowed:
-                        yield f"steps.{step.name}: no placeholder {{{used}}}; allowed: {', '.join(sorted(allowed))}"
+            yield from self._beam_problems(step)
             for used in (used for part in step.labels for used in _fields(part)):
                 if used not in ("key", "value"):
                     yield f"steps.{step.name}.labels: no placeholder {{{used}}}; allowed: key, value"
-        if len({step.name for step in self.steps}) != len(self.steps):
-            yield "steps: two steps have one name"
+
+    def _beam_problems(self, step: Step) -> Iterator[str]:
+        if step.beam is None:
+            return
+        allowed = (*self.placeholders(), *CODE)
+        image = step.beam.worker_image
+        if not step.labels and step.beam.flag("labels") is None and step.beam.flag("job_name") is None:
+            yield f"steps.{step.name}.beam.flags: of labels and job_name one must be passed; a job is found by it"
+        for used in (used for part in step.beam.templates if part != TREE_IMAGE for used in _fields(part)):
+            if used not in allowed:
+                yield f"steps.{step.name}.beam: no placeholder {{{used}}}; allowed: {', '.join(sorted(allowed))}"
+        if image == TREE_IMAGE and (self.container is None or self.container.image is not None):
+            yield (
+                f"steps.{step.name}.beam.worker_image: {TREE_IMAGE} is built of the commit's tree, and nothing says "
+                "how; declare a `container` with dockerfile, recipe or service"
+            )
+
+    def _templates(self) -> Iterator[tuple[str, str]]:
+        """Every text in which placeholders of a step may stand, and where it stands."""
+        for step in self.steps:
+            yield from ((f"steps.{step.name}", part) for part in (*step.command, *step.environment.values()))
+        for number, version in enumerate(self.versions):
+            for name, command in version.commands.items():
+                yield from ((f"versions.{number}.commands.{name}", part) for part in command)
 
     def _hook_problems(self) -> Iterator[str]:
         steps = [step.name for step in self.steps]
@@ -312,6 +455,32 @@ class Pipeline(Declared):
         if len({hook.name for hook in self.hooks}) != len(self.hooks):
             yield "hooks: two hooks have one name"
 
+    def _cohort_problems(self) -> Iterator[str]:
+        if self.default_cohort is not None and self.default_cohort not in self.cohorts:
+            yield f"default_cohort: no cohort {self.default_cohort!r}; there are {', '.join(self.cohorts) or 'none'}"
+        heavy = self.pulls.heavy.cohort if self.pulls is not None and self.pulls.heavy is not None else None
+        if heavy is not None and heavy not in self.cohorts:
+            yield f"pulls.heavy.cohort: no cohort {heavy!r}; there are {', '.join(self.cohorts) or 'none'}"
+        for name, cohort in self.cohorts.items():
+            if cohort.rows_per_day and not any(source.day for source in self.sources.values()):
+                yield f"cohorts.{name}.rows_per_day: no source declares its day, so that nothing would be counted"
+            for source in cohort.sources:
+                if source not in self.sources:
+                    yield f"cohorts.{name}.sources: no source {source!r}; there are {', '.join(self.sources)}"
+
+    def _contract_problems(self) -> Iterator[str]:
+        keys = self.contract.key_filter
+        steps, outputs = [step.name for step in self.steps], list(self.outputs)
+        told = (
+            ("dry_run", self.contract.dry_run, "step", steps),
+            ("key_filter.arguments", keys.arguments if keys else {}, "step", steps),
+            ("key_filter.columns", keys.columns if keys else {}, "output", outputs),
+        )
+        for where, names, kind, there in told:
+            for name in names:
+                if name not in there:
+                    yield f"contract.{where}: no {kind} {name!r}; there are {', '.join(there)}"
+
     def _mutation_problems(self) -> Iterator[str]:
         for name, mutation in self.mutations.items():
             if mutation.source not in self.sources:
@@ -321,6 +490,9 @@ class Pipeline(Declared):
                 yield f"mutations.{name}.chosen_by.output: no output {chosen.output!r}"
             if chosen is not None and chosen.mode not in self.available_modes:
                 yield f"mutations.{name}.chosen_by.mode: no mode {chosen.mode!r}"
+            for moment in moments_in(chosen.where) if chosen is not None else ():
+                if not is_moment(moment) or (moment.startswith("outage") and self.outage is None):
+                    yield f"mutations.{name}.chosen_by.where: {{{moment}}} is not a moment, such as {{end-T}}"
         for source in self.outage.sources if self.outage else ():
             if source not in self.sources or self.sources[source].day is None:
                 yield f"outage.sources: {source!r} must be a source that declares its day column"
@@ -339,6 +511,11 @@ def _fields(template: str) -> Iterator[str]:
 
 
 COMPONENT = "dit_dagster.MultiModePipeline"
+CODE = ("commit", "tree")
+"""Placeholders of Beam's options alone: which code runs, for the name of its worker image."""
+TREE_IMAGE = "{image}"
+"""All of a `worker_image`: the image of the commit's tree, which is built unless it is there."""
+NO_CONTAINER = "declares no container, in which it would run; add `container`"
 
 
 def read_pipeline(file: Path) -> Pipeline:
@@ -376,12 +553,18 @@ def _allowed(location: tuple[int | str, ...]) -> tuple[str, ...]:
     holders: Mapping[str, type[Declared]] = {
         "sources": Source,
         "steps": Step,
+        "versions": Version,
         "hooks": SqlHook,
         "outputs": Output,
         "modes": Mode,
         "code": Code,
         "window": DefaultWindow,
+        "cohorts": Cohort,
         "outage": Outage,
+        "container": Container,
+        "pulls": Pulls,
     }
     model: type[Declared] = Pipeline if len(location) < 2 else holders.get(str(location[0]), Declared)
+    if "beam" in location[:-1]:
+        model = Beam
     return tuple(sorted((field.alias or name) for name, field in model.model_fields.items()))

@@ -87,8 +87,8 @@ ColumnPolicy = Annotated[
 class ExpectedDiff(Declared):
     """A difference that was announced: exactly these rows may differ, and they must."""
 
-    where: str
-    rows: int = Field(gt=0)
+    where: str = Field(min_length=1)
+    rows: int = Field(gt=0, strict=True)
 
 
 class Span(Declared):

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
-from dit_dagster.model.identity import Fingerprint, TableName
+from dit_dagster.model.identity import Fingerprint, JobId, TableName
 from dit_dagster.model.window import Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateTable:
-    """A table or view of a state, as the warehouse described it when the state was committed."""
+    """A table or view of a state, as the warehouse described it when the state was committed.
+
+    `content` is a digest of all that it holds; None if nobody took it, or a column has no digest. It is never compared
+    with that of an output, which says what a comparison reads.
+    """
 
     name: TableName
     role: str
@@ -21,9 +26,12 @@ class StateTable:
     rows: int | None
     created: str
     etag: str
+    content: str | None = None
 
     def to_json(self) -> dict[str, Any]:
+        content = {"content": self.content} if self.content is not None else {}
         return {
+            **content,
             "name": str(self.name),
             "role": self.role,
             "kind": self.kind,
@@ -41,6 +49,7 @@ class StateTable:
             rows=value["rows"],
             created=value["created"],
             etag=value["etag"],
+            content=value.get("content"),
         )
 
 
@@ -83,12 +92,54 @@ class Touched:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobRecord:
+    """A Dataflow job of a step, once it was over: which code its workers ran, and what it counted.
+
+    `images` are the worker images; `worker` is the code in them, where the service knows it.
+    """
+
+    step: str
+    id: JobId
+    name: str
+    state: str
+    images: tuple[str, ...]
+    worker: str | None = None
+    metrics: Mapping[str, int | float] = field(default_factory=dict)
+    error: str = ""
+
+    _STOCK: ClassVar[re.Pattern[str]] = re.compile(r"(?:.+/)?beam_python\d+\.\d+_sdk(?:[:@].+)?")
+
+    @property
+    def code(self) -> str | None:
+        """What tells the workers' code from another's; None for Beam's own images, which hold none of a pipeline."""
+        own = [image for image in self.images if not self._STOCK.fullmatch(image)]
+        return (self.worker or " ".join(own)) if own else None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "step": self.step,
+            "id": self.id,
+            "name": self.name,
+            "state": self.state,
+            "images": list(self.images),
+            "worker": self.worker,
+            "metrics": dict(self.metrics),
+            "error": self.error,
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> JobRecord:
+        return cls(**{**value, "id": JobId(value["id"]), "images": tuple(value["images"])})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PhaseRecord:
     """A committed state. `inputs` is the JSON of PhaseInputs; `touched` says what its mutations did.
 
     `prefix` is what every table of the state starts with; `epoch` counts the commits of this fingerprint; `commands`
     are the steps' command lines as they ran. `empty` names the tables that a hook left empty, as is declared, in this
-    phase or in one that it stands on.
+    phase or in one that it stands on. `images` are those that its containers ran, as the engine told afterwards, and
+    `jobs` those that its steps ran on Dataflow.
     """
 
     fingerprint: Fingerprint
@@ -106,6 +157,8 @@ class PhaseRecord:
     touched: tuple[Touched, ...] = ()
     commands: tuple[str, ...] = ()
     empty: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    jobs: tuple[JobRecord, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -124,6 +177,8 @@ class PhaseRecord:
             "touched": [touched.to_json() for touched in self.touched],
             "commands": list(self.commands),
             "empty": list(self.empty),
+            "images": list(self.images),
+            **({"jobs": [job.to_json() for job in self.jobs]} if _has_beam(self.inputs) else {}),
         }
 
     @classmethod
@@ -144,6 +199,8 @@ class PhaseRecord:
             touched=tuple(Touched.from_json(touched) for touched in value["touched"]),
             commands=tuple(str(command) for command in value["commands"]),
             empty=tuple(str(table) for table in value["empty"]),
+            images=tuple(str(image) for image in value["images"]),
+            jobs=tuple(JobRecord.from_json(job) for job in value["jobs"]) if _has_beam(value["inputs"]) else (),
         )
 
     @classmethod
@@ -157,3 +214,8 @@ class PhaseRecord:
     def table(self, role: str) -> TableName | None:
         """Where the table or view of that role lies, such as `gaps` or `gaps_last_versions`."""
         return next((table.name for table in self.tables if table.role == role), None)
+
+
+def _has_beam(inputs: Mapping[str, Any]) -> bool:
+    """Whether a phase with these inputs runs Beam: only then a record speaks of jobs, even if there were none."""
+    return any("beam" in step for step in inputs.get("steps", ()))

@@ -33,12 +33,16 @@ class Expectation(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One of the two compared tables. `rows` and `duplicate_keys` are None when they were not counted."""
+    """One of the two compared tables. `rows` and `duplicate_keys` are None when they were not counted.
+
+    Of a large table on the local engine so many as `sampled_keys` were looked at instead, none of them repeated.
+    """
 
     label: str
     table: str
     rows: int | None = None
     duplicate_keys: int | None = None
+    sampled_keys: int | None = None
     code: str | None = None
 
 

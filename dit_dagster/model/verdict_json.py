@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from dit_dagster.model.crossing import Crossing
 from dit_dagster.model.verdict import (
     Expectation,
     Explanation,
@@ -18,6 +19,12 @@ from dit_dagster.model.verdict import (
     judged,
     verdict_name,
 )
+
+
+def crossing_json(crossing: Crossing, expectation: Expectation) -> dict[str, Any]:
+    """The verdict between two bindings in one mode, in the same words as that on a pair of modes."""
+    said = comparison_json(crossing.output, crossing.left, crossing.right, crossing.verdict, expectation)
+    return {**said, "mode": crossing.mode}
 
 
 def comparison_json(output: str, left: str, right: str, verdict: Verdict, expectation: Expectation) -> dict[str, Any]:

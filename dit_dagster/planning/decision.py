@@ -34,6 +34,7 @@ REASON_KINDS = (
     "never ran",
     "code",
     "steps",
+    "container",
     "parameters",
     "source",
     "mutation",
@@ -77,12 +78,14 @@ Decision = Run | Reuse | NotNeeded
 class KnownState:
     """The evidence about one fingerprint: what was committed, and what the warehouse says of its tables now.
 
-    `expired`: the clean-up has taken this state, or is about to, whatever its tables look like.
+    `expired`: the clean-up has taken this state, or is about to, whatever its tables look like. `altered` says how its
+    tables hold something else than was committed, if they were read again.
     """
 
     record: PhaseRecord | None
     facts: Mapping[TableName, TableFacts]
     expired: bool = False
+    altered: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +178,7 @@ def _damage(state: KnownState) -> Reason | None:
         return Reason(kind="never ran", detail="only under another version of this project")
     if state.expired:
         return Reason(kind="expired", detail="")
-    changed = changed_since(record, state.facts)
+    changed = changed_since(record, state.facts) or state.altered
     return Reason(kind="output", detail=changed) if changed else None
 
 
@@ -210,6 +213,8 @@ def _changes(node: Node, predecessor: PhaseRecord) -> Iterator[Reason]:
         yield Reason(kind="code", detail=_code(before.get("code", {}), now["code"]))
     if before.get("steps") != now["steps"]:
         yield Reason(kind="steps", detail="the declared steps changed")
+    if before.get("container") != now.get("container"):
+        yield Reason(kind="container", detail="where or how the steps run changed")
     yield from _named("parameters", before.get("parameters", {}), now["parameters"])
     yield from _named("source", before.get("sources", {}), now["sources"])
     for kind, detail in (("mutation", "its recipe changed"), ("replica", "another replica")):

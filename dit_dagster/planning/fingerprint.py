@@ -12,7 +12,7 @@ from typing import Any
 
 from dit_dagster.model.experiment import CodeIdentity, SourceIdentity
 from dit_dagster.model.identity import Fingerprint, content_hash
-from dit_dagster.model.pipeline import Hook, Step
+from dit_dagster.model.pipeline import Hook, Pipeline, Step
 from dit_dagster.model.window import Window
 
 SCHEMA_VERSION = 1
@@ -32,8 +32,11 @@ class PhaseInputs:
     replica: int
     private_to: str | None
     parents: tuple[Fingerprint, ...]
+    container: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
+        # Only where there is one: fingerprints of steps that run as processes are as old as the scheme.
+        container = {"container": dict(self.container)} if self.container is not None else {}
         return {
             "schema_version": SCHEMA_VERSION,
             "code": self.code.to_json(),
@@ -45,6 +48,7 @@ class PhaseInputs:
             "replica": self.replica,
             "private_to": self.private_to,
             "parents": [str(parent) for parent in self.parents],
+            **container,
         }
 
     @property
@@ -60,13 +64,24 @@ def step_window(step: Step, phase: Window, experiment: Window) -> Window:
 def step_identity(step: Step, phase: Window, experiment: Window) -> Mapping[str, Any]:
     """A step as its phase runs it: the declaration that reaches the program, and its dates."""
     window = step_window(step, phase, experiment)
-    return {
+    identity = {
         "name": step.name,
         "command": list(step.command),
         "dates": step.dates,
         "environment": dict(step.environment),
+        **({"secrets": list(step.secrets)} if step.secrets else {}),
         "window": [window.start.isoformat(), window.end.isoformat()],
     }
+    if step.beam is None:
+        return identity
+    return {**identity, "beam": {"runner": step.beam.runner, "worker_image": step.beam.worker_image}}
+
+
+def container_identity(pipeline: Pipeline) -> Mapping[str, Any] | None:
+    """How the steps' container is declared; None where they run as processes. What its image is, is in the code."""
+    if pipeline.runner != "docker" or pipeline.container is None:
+        return None
+    return pipeline.container.identity
 
 
 def hook_identity(hook: Hook) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import assert_never
 
 from dit_dagster.errors import UsageError
-from dit_dagster.model.mode import Dailies, Mode, Slice, split_moment
+from dit_dagster.model.mode import Dailies, Mode, Slice, split_moment, with_moments
 from dit_dagster.model.pipeline import Pipeline
 from dit_dagster.model.window import Window
 
@@ -31,16 +31,21 @@ class Calendar:
     outage: Window | None
 
     def at(self, moment: str) -> date:
-        """The date of a moment such as `end-T`."""
-        base, sign, amount = split_moment(moment)
+        """The date of a moment such as `end-T`. The declaration was validated."""
+        base, offsets = split_moment(moment)
         anchors: Mapping[str, date] = {"start": self.window.start, "end": self.window.end}
         if base in anchors:
             origin = anchors[base]
         else:
             assert self.outage is not None  # noqa: S101  # the declaration was validated
             origin = self.outage.start if base == "outage_start" else self.outage.end
-        days = 0 if amount is None else self.tail if amount == "T" else int(amount)
-        return origin + timedelta(days=sign * days)
+        named = {"T": self.tail, "W": self.lookback}
+        return origin + timedelta(days=sum(sign * (named.get(days) or int(days)) for sign, days in offsets))
+
+
+def dated(condition: str, dates: Calendar) -> str:
+    """A SQL condition with the moments between braces as its dates."""
+    return with_moments(condition, lambda moment: f"DATE '{dates.at(moment).isoformat()}'")
 
 
 def calendar(pipeline: Pipeline, window: Window, tail: int, lookback: int) -> Calendar:

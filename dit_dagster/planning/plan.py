@@ -16,10 +16,10 @@ from dit_dagster.model.experiment import CodeIdentity, Request, Sources
 from dit_dagster.model.golden import LABEL, Golden
 from dit_dagster.model.identity import Fingerprint, content_hash
 from dit_dagster.model.mode import OUTAGE
-from dit_dagster.model.mutation import Mutation, RestrictKeys
+from dit_dagster.model.mutation import ChosenBy, Mutation, RestrictKeys
 from dit_dagster.model.window import Window
-from dit_dagster.planning.fingerprint import PhaseInputs, hook_identity, step_identity
-from dit_dagster.planning.modes import Calendar, ResolvedPhase, calendar, resolve, uncovered
+from dit_dagster.planning.fingerprint import PhaseInputs, container_identity, hook_identity, step_identity
+from dit_dagster.planning.modes import Calendar, ResolvedPhase, calendar, dated, resolve, uncovered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +248,7 @@ class _Builder:
             replica=pipeline.mode(mode).replica,
             private_to=f"{mode}/{index}" if pipeline.sharing == "off" else None,
             parents=tuple(found for found in (parent, reference) if found is not None),
+            container=container_identity(pipeline),
         )
         fingerprint = inputs.fingerprint
         if fingerprint not in self.nodes:
@@ -281,8 +282,19 @@ class _Builder:
             days = [self._dates.outage.start.isoformat(), self._dates.outage.end.isoformat()]
             recipe["where"] = {OUTAGE: days, "day": pipeline.sources[mutation.source].day}
         if isinstance(mutation, RestrictKeys) and mutation.chosen_by is not None:
-            recipe["chosen_by"]["view"] = pipeline.outputs[mutation.chosen_by.output].view
+            recipe["chosen_by"] = self._choice(mutation.chosen_by)
         return recipe
+
+    def _choice(self, chosen: ChosenBy) -> dict[str, Any]:
+        """How keys are chosen, with its dates. What is usual is left out: it was before it could be declared."""
+        output = self._request.pipeline.outputs[chosen.output]
+        choice: dict[str, Any] = {
+            **chosen.model_dump(mode="json", exclude_defaults=True, exclude={"mode", "where"}),
+            "mode": chosen.mode,
+            "where": dated(chosen.where, self._dates),
+            "view": output.compared if output.sharded == "on" else output.view,
+        }
+        return choice
 
 
 def _pairs(request: Request, modes: Mapping[str, PlannedMode]) -> Iterator[AnyPair]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dit_dagster.errors import InfrastructureError
 from dit_dagster.model.identity import RunId
@@ -11,6 +11,7 @@ from dit_dagster.ports import Event, Registry
 from dit_dagster.running.cleaning import Premises, clean, look_around
 from dit_dagster.running.collection import ENDS, collectable, of_run
 from dit_dagster.running.pulse import cancel_request
+from dit_dagster.running.remote_jobs import end_jobs_of_run
 
 _POLL_SECONDS = 1.0
 _PATIENCES = 3
@@ -18,10 +19,14 @@ _PATIENCES = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WasCancelled:
-    """The run is over. `by_itself`: its process ended it; otherwise it was dead, and was cleaned up after."""
+    """The run is over. `by_itself`: its process ended it; otherwise it was dead, and was cleaned up after.
+
+    `jobs` counts the Dataflow jobs that had to be cancelled here, because its process did not.
+    """
 
     by_itself: bool
     removed: int = 0
+    jobs: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +59,11 @@ def cancel(premises: Premises, run_id: RunId) -> Cancellation:
         return AlreadyOver(outcome=_outcome(ended))
     registry.append([cancel_request(run_id, events[0].pipeline)])
     last = _wait(registry, run_id)
+    jobs = end_jobs_of_run(premises.jobs, run_id, registry.of_run(run_id))
     if last is not None:
         stopped = last.kind == "run_cancelled" or last.payload.get("stopped_by_signal") is not None
-        return WasCancelled(by_itself=True) if stopped else AlreadyOver(outcome=_outcome(last))
-    return _clean_up_after(premises, run_id, events[0].pipeline)
+        return WasCancelled(by_itself=True, jobs=jobs) if stopped else AlreadyOver(outcome=_outcome(last))
+    return replace(_clean_up_after(premises, run_id, events[0].pipeline), jobs=jobs)
 
 
 def _wait(registry: Registry, run_id: str) -> Event | None:

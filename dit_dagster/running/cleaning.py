@@ -2,25 +2,27 @@
 
 Two clean-ups at once do no harm: everything is idempotent. A clean-up and a run that starts at the same time do not
 miss one another: what is taken is written before it is looked whether a live run needs it, and a run does the reverse.
+So does whoever pins a state.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from dit_dagster.errors import DitError, UsageError, WarehouseError
 from dit_dagster.model.identity import DatasetName, TableName
-from dit_dagster.ports import Event, Folder, Home, Registry, Warehouse
+from dit_dagster.ports import Containers, Event, Folder, Home, JobService, Registry, Warehouse
 from dit_dagster.running.collection import (
     DEFAULT_KEEP,
     ENDS,
     KINDS,
     PHASE_KINDS,
     RUN_KINDS,
+    DeadContainer,
     DeadLease,
     ExpiredState,
     Item,
@@ -30,22 +32,28 @@ from dit_dagster.running.collection import (
     UnusedFolder,
     known_runs,
     open_fingerprints,
+    pinned_prefixes,
     protected,
+    uses_containers,
 )
 from dit_dagster.running.names import is_mark, was_made_here
+from dit_dagster.running.remote_jobs import end_jobs_of_run
+from dit_dagster.running.workplace import no_jobs
 
 _ALL = 10_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Premises:
-    """Where there is something to clean up: two datasets, the registry, and this machine's home directory."""
+    """Where there is something to clean up: two datasets, the registry, this machine's home directory and engine."""
 
     warehouse: Warehouse
     registry: Registry
     dataset: DatasetName
     records: DatasetName
     home: Home
+    containers: Containers | None = None
+    jobs: Callable[[], JobService] = no_jobs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +79,7 @@ def look_around(premises: Premises) -> Scene:
         _refuse_foreign(premises, dataset)
     tables = premises.warehouse.tables(premises.dataset, "")
     marks = tuple(name for name in premises.warehouse.tables(premises.records, "dit_") if is_mark(name.table))
-    of_runs = premises.registry.since(KINDS, None, _ALL)
+    of_runs = premises.registry.since(KINDS, None, _ALL, bare=ENDS)  # the end of a run holds its whole report
     heard = premises.registry.heard()
     runs = known_runs(of_runs, heard, premises.registry.patience)
     over = frozenset(event.run_id for event in of_runs if event.kind in ENDS)
@@ -83,6 +91,7 @@ def look_around(premises: Premises) -> Scene:
         patience=premises.registry.patience,
         tables=tables,
         marks=marks,
+        containers=premises.containers.of_runs() if premises.containers and uses_containers(of_runs) else (),
         folders=_folders(premises.home, heard.now, [run.planned for run in runs.values() if run.alive]),
     )
 
@@ -124,18 +133,23 @@ def tables_of(item: Item) -> tuple[TableName, ...]:
             return item.tables
         case OldMark():
             return (item.table,)
-        case DeadLease() | UnusedFolder():
+        case DeadLease() | DeadContainer() | UnusedFolder():
             return ()
     assert_never(item)
 
 
 def clean(premises: Premises, items: Sequence[Item]) -> Swept:
-    """Take away what was found. What a live run needs by now stays; an error leaves that item for the next time."""
+    """Take away what was found. What a live run needs, or is pinned, by now stays.
+
+    An error leaves its item for the next time.
+    """
     states = [item for item in items if isinstance(item, ExpiredState)]
     _record(premises, "collected", states)
-    of_runs = premises.registry.since(RUN_KINDS, None, _ALL)
+    of_runs = premises.registry.since(RUN_KINDS, None, _ALL, bare=ENDS)
     runs = known_runs(of_runs, premises.registry.heard(), premises.registry.patience)
-    kept = [item for item in items if protected(item, runs)]
+    pins = premises.registry.of_fingerprints(["pinned", "unpinned"], [state.fingerprint for state in states])
+    pinned = pinned_prefixes(pins)
+    kept = [item for item in items if protected(item, runs) or _is_pinned(item, pinned)]
     _record(premises, "spared", [item for item in kept if isinstance(item, ExpiredState)])
     gone: list[Item] = []
     failed: list[str] = []
@@ -148,6 +162,10 @@ def clean(premises: Premises, items: Sequence[Item]) -> Swept:
         except (DitError, OSError) as error:
             failed.append(str(error))
     return Swept(gone=tuple(gone), kept=tuple(kept), failed=tuple(failed))
+
+
+def _is_pinned(item: Item, pinned: Collection[str]) -> bool:
+    return isinstance(item, ExpiredState) and item.prefix in pinned
 
 
 def _record(premises: Premises, kind: str, states: Sequence[ExpiredState]) -> None:
@@ -170,7 +188,16 @@ def _take(premises: Premises, item: Item) -> None:
     match item:
         case DeadLease():
             premises.registry.release(item.claim)
-        case Leftover() | ExpiredState() | OldMark():
+        case DeadContainer():
+            if premises.containers is not None:
+                premises.containers.remove(item.container)
+        case Leftover():
+            # What still runs for a dead attempt would write into what is dropped.
+            for run_id in sorted(item.run_ids) if item.kind == "attempt" else ():
+                end_jobs_of_run(premises.jobs, run_id, premises.registry.of_run(run_id))
+            for table in item.tables:
+                _drop(premises, table)
+        case ExpiredState() | OldMark():
             for table in tables_of(item):
                 _drop(premises, table)
         case UnusedFolder():
@@ -195,6 +222,8 @@ def described(one: Sized) -> dict[str, Any]:
     match item:
         case DeadLease():
             what = {"kind": "lease", "name": item.claim.fingerprint, "run_id": item.claim.run_id}
+        case DeadContainer():
+            what = {"kind": "container", "name": item.container.name, "run_id": item.container.run_id}
         case Leftover():
             what = {"kind": item.kind, "name": item.name}
         case ExpiredState():

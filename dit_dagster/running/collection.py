@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from dit_dagster.model.identity import Commit, ExperimentId, TableName
 from dit_dagster.model.state import PhaseRecord
-from dit_dagster.ports import Claim, Event, Folder, Heard
+from dit_dagster.ports import Claim, Event, Folder, Heard, RunContainer
 from dit_dagster.running.names import experiment_prefix, is_mark, lease_mark, marked_fingerprint, parsed
 
 ENDS = ("run_finished", "run_cancelled")
@@ -95,7 +95,16 @@ class UnusedFolder:
     reason: str
 
 
-Item = DeadLease | Leftover | ExpiredState | OldMark | UnusedFolder
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadContainer:
+    """A container of a run that is over, or silent: nobody waits for it any more."""
+
+    container: RunContainer
+    experiment: str
+    reason: str
+
+
+Item = DeadLease | DeadContainer | Leftover | ExpiredState | OldMark | UnusedFolder
 
 
 def collected_prefixes(events: Iterable[Event]) -> frozenset[str]:
@@ -172,6 +181,7 @@ class Scene:
     tables: Sequence[TableName]
     marks: Sequence[TableName]
     folders: Sequence[Folder]
+    containers: Sequence[RunContainer] = ()
 
     @property
     def runs(self) -> Mapping[str, KnownRun]:
@@ -182,6 +192,7 @@ def collectable(scene: Scene) -> tuple[Item, ...]:
     """All that can go, in the order in which it should: claims, then tables, then marks and folders."""
     runs = scene.runs
     return (
+        *_dead_containers(scene, runs),  # first: they may write to the tables
         *_dead_leases(scene, runs),
         *_tables(scene, runs),
         *_old_marks(scene),
@@ -194,7 +205,7 @@ def of_experiment(items: Iterable[Item], experiment: str) -> tuple[Item, ...]:
     return tuple(
         item
         for item in items
-        if isinstance(item, DeadLease | Leftover | ExpiredState) and item.experiment == experiment
+        if isinstance(item, DeadLease | DeadContainer | Leftover | ExpiredState) and item.experiment == experiment
     )
 
 
@@ -204,6 +215,7 @@ def of_run(items: Iterable[Item], run_id: str) -> tuple[Item, ...]:
         item
         for item in items
         if (isinstance(item, DeadLease) and item.claim.run_id == run_id)
+        or (isinstance(item, DeadContainer) and item.container.run_id == run_id)
         or (isinstance(item, Leftover) and run_id in item.run_ids)
     )
 
@@ -218,8 +230,25 @@ def protected(item: Item, runs: Mapping[str, KnownRun]) -> bool:
             return any(run.run_id in item.run_ids for run in alive)
         case DeadLease():
             return any(run.run_id == item.claim.run_id for run in alive)
+        case DeadContainer():
+            return any(run.run_id == item.container.run_id for run in alive)
         case OldMark() | UnusedFolder():
             return False
+
+
+def uses_containers(events: Iterable[Event]) -> bool:
+    """Whether any run, of these events, may have started a container: of a step, or of a local Dataflow's worker."""
+    planned = [event.payload for event in events if event.kind == "run_planned"]
+    return any(payload.get("runner") == "docker" or payload.get("beam", False) for payload in planned)
+
+
+def _dead_containers(scene: Scene, runs: Mapping[str, KnownRun]) -> Iterator[DeadContainer]:
+    """What the registry does not know is another registry's, on the same engine."""
+    for container in scene.containers:
+        run = runs.get(container.run_id)
+        if run is not None and not run.alive:
+            reason = f"run {run.run_id} is over, or was not heard of for long"
+            yield DeadContainer(container=container, experiment=run.experiment, reason=reason)
 
 
 def _dead_leases(scene: Scene, runs: Mapping[str, KnownRun]) -> Iterator[DeadLease]:

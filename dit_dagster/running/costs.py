@@ -137,7 +137,7 @@ def _of_sources(plan: Plan, node: Node, warehouse: Warehouse, known: dict[tuple[
     window = node.window.widened(back=plan.request.pipeline.reads_back)
     for name, source in plan.request.pipeline.sources.items():
         if (name, window) not in known:
-            known[name, window] = _dry_run(warehouse, source, plan.sources[name].table, window)
+            known[name, window] = _dry_run(warehouse, source, plan.sources[name].place, window)
     sizes = [known[name, window] for name in plan.sources]
     if any(size is None for size in sizes):
         return Estimate(bytes=None, basis="a dry run of its sources failed")

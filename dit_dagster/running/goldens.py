@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 
 from dit_dagster.errors import UnknownName
-from dit_dagster.model.golden import Golden
+from dit_dagster.model.golden import Golden, KeptSource
+from dit_dagster.model.identity import TableName
 from dit_dagster.planning.decision import Reuse
-from dit_dagster.ports import Event, Registry
+from dit_dagster.planning.plan import Plan
+from dit_dagster.ports import Event, Registry, Warehouse
 from dit_dagster.running import pinning
+from dit_dagster.running.names import kept_table, was_kept_here
 from dit_dagster.running.run import Prospect
+from dit_dagster.running.sources import copy_source
+from dit_dagster.running.workplace import Workplace
 
 _SET, _UNSET = "golden_set", "golden_unset"
 _ALL = 1_000_000
@@ -29,12 +35,13 @@ def all_goldens(registry: Registry) -> Mapping[str, Golden]:
     return {name: golden for name, golden in found.items() if golden is not None}
 
 
-def set_golden(ahead: Prospect, registry: Registry) -> Golden:
-    """Make the final state of the one mode of `ahead` the pipeline's golden state, and pin it.
+def set_golden(ahead: Prospect, place: Workplace) -> Golden:
+    """Make the final state of the one mode of `ahead` the pipeline's golden state, and pin it; keep what it ran on.
 
-    Raises UnknownName if that state is not committed, or no longer stands. The one before it expires again.
+    Raises UnknownName if that state is not committed, or no longer stands. The one before it expires again, and the
+    copies of its sources are dropped.
     """
-    request = ahead.plan.request
+    request, registry = ahead.plan.request, place.registry
     [mode] = ahead.plan.selected
     decided = ahead.decisions[mode.leaf]
     if not isinstance(decided, Reuse):
@@ -42,21 +49,50 @@ def set_golden(ahead: Prospect, registry: Registry) -> Golden:
             f"{request.pipeline.name} has no state of mode {mode.name} at {request.commit[:12]} over {request.window} "
             f"on the present sources; run it first: 'dit run {request.pipeline.name} --commit {request.commit}'"
         )
-    golden = Golden(mode=mode.name, window=request.window, record=decided.record)
     before = golden_of(registry, request.pipeline.name)
-    pinning.pin(registry, golden.record)
+    pinning.pin(registry, decided.record)  # before anything is copied: it is refused if the state is being taken
+    kept = _keep_sources(ahead.plan, place)
+    golden = Golden(mode=mode.name, window=request.window, record=decided.record, kept=kept)
     registry.append([_event(_SET, request.pipeline.name, golden)])
+    if before is not None:
+        _drop_sources(before, place.warehouse)
     if before is not None and before.record.prefix != golden.record.prefix:
         pinning.unpin(registry, before.record)
     return golden
 
 
-def unset_golden(registry: Registry, pipeline: str) -> Golden:
+def _keep_sources(plan: Plan, place: Workplace) -> Mapping[str, KeptSource]:
+    """Copies of all sources, or of none: a failure leaves nothing behind."""
+    kept: dict[str, KeptSource] = {}
+    made: list[TableName] = []
+    own = secrets.token_hex(8)
+    try:
+        for name, identity in plan.sources.items():
+            content = {**identity.to_json(), "own": own}
+            table = kept_table(place.dataset, plan.request.pipeline.name, name, content)
+            made.append(table)
+            copy_source(place.warehouse, identity, table, days=None)
+            kept[name] = KeptSource(table=table, etag=place.warehouse.facts([table])[table].etag)
+    except BaseException:
+        for table in made:
+            place.warehouse.drop(table)
+        raise
+    return kept
+
+
+def _drop_sources(golden: Golden, warehouse: Warehouse) -> None:
+    for one in golden.kept.values():
+        if was_kept_here(one.table.table):
+            warehouse.drop(one.table)
+
+
+def unset_golden(registry: Registry, warehouse: Warehouse, pipeline: str) -> Golden:
     """Take it back; its state expires again, counted from now. UnknownName if none is set."""
     golden = golden_of(registry, pipeline)
     if golden is None:
         raise UnknownName(f"{pipeline} has no golden state; 'dit golden list' shows those there are")
     registry.append([_event(_UNSET, pipeline, golden)])
+    _drop_sources(golden, warehouse)
     pinning.unpin(registry, golden.record)
     return golden
 

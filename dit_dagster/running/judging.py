@@ -23,6 +23,7 @@ from dit_dagster.comparing import (
 )
 from dit_dagster.errors import BadDeclaration, DitError, NotFound, StateInvalid, Uncomparable, WarehouseError
 from dit_dagster.model.identity import Fingerprint, TableName, content_hash
+from dit_dagster.model.origin import Editable
 from dit_dagster.model.outcome import (
     Blocked,
     Cancelled,
@@ -53,6 +54,7 @@ from dit_dagster.model.verdict import (
     Skipped,
     Verdict,
     judged,
+    verdict_name,
 )
 from dit_dagster.model.verdict_json import comparison_json
 from dit_dagster.model.window import Window
@@ -160,6 +162,8 @@ class Judge:
         if touched:
             reason = f"{touched[0]}: {changed[touched[0]]}; run again"
             verdict = Error(evidence=verdict.evidence, reason=reason)
+        if isinstance(self.plan.request.origin, Editable):
+            verdict = _unproved(verdict)
         return Comparison(
             output=pair.output,
             left=pair.left,
@@ -503,6 +507,15 @@ _FIELDS = frozenset(
 def _whole(payload: Mapping[str, Any]) -> bool:
     """Whether a recorded verdict can be taken for one: with a field missing, it is judged again."""
     return payload.keys() >= _FIELDS and payload["outcome"] in set(Outcome)
+
+
+def _unproved(verdict: Verdict) -> Verdict:
+    """What ran as it lay may have changed from one phase to the next: no pass can be believed."""
+    why = "the code ran from a folder that is edited, which may have changed from one phase to the next"
+    if judged(verdict) is Outcome.PASS:
+        reason = f"{verdict_name(verdict)} as it ran, but {why}; run the working tree or a commit"
+        return Incomparable(evidence=verdict.evidence, reason=reason)
+    return replace(verdict, evidence=replace(verdict.evidence, warnings=(*verdict.evidence.warnings, why)))
 
 
 def _warned_of_emptiness(verdict: Verdict, modes: Sequence[PlannedMode], digests: Digests) -> Verdict:

@@ -11,6 +11,7 @@ from dit_dagster.model.experiment import Request
 from dit_dagster.model.identity import Commit, DatasetName, ExperimentId, TableName, content_hash
 
 _HASH = 12
+_KEPT = "dit_golden_"
 _MADE = re.compile(r"(?P<experiment>[a-z][a-z0-9_]{0,39})_(?P<commit>[0-9a-f]{40})_[a-z0-9_]+_[0-9a-f]{12}(__.+)?")
 _MARK = re.compile(r"dit_(lease|commit)_[0-9a-f]{64}_[0-9]+")
 
@@ -35,6 +36,16 @@ def made_table(dataset: DatasetName, request: Request, what: str, content: Mappi
     """A table that belongs to an experiment but to no state: a pin, a mutated source."""
     start = experiment_prefix(request.experiment, request.commit)
     return dataset.table(f"{start}{what}_{content_hash(content)[:_HASH]}")
+
+
+def kept_table(dataset: DatasetName, pipeline: str, source: str, content: Mapping[str, Any]) -> TableName:
+    """A copy of a source that is kept with a golden state. It belongs to no experiment, so no clean-up takes it."""
+    return dataset.table(f"{_KEPT}{pipeline}_{source}_{content_hash(content)[:_HASH]}")
+
+
+def was_kept_here(table: str) -> bool:
+    """Whether a table's name is one that `kept_table` gives."""
+    return re.fullmatch(rf"{_KEPT}[a-z0-9_]+_[0-9a-f]{{{_HASH}}}", table) is not None
 
 
 def was_made_here(table: str) -> bool:

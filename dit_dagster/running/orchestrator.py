@@ -14,6 +14,7 @@ import time
 import traceback
 from collections.abc import Collection, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from pathlib import Path
 
 from dit_dagster.errors import BadDeclaration, DitError, InfrastructureError, Interrupted, StateInvalid
@@ -273,20 +274,24 @@ class Orchestrator:
         checkout, environment = self._environment()
         parent = record_of(outcomes[node.parent]) if node.parent is not None else None
         sources, touched = self._inputs.tables(node, self._reference_tables(node, outcomes))
-        attempt = Attempt(
-            plan=self._plan,
-            node=node,
-            run_id=self._run_id,
-            prefix=prefix,
-            epoch=claim.epoch,
-            parent=parent,
-            sources=sources,
-            touched=touched,
-            checkout=checkout,
-            environment=environment,
-        )
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("a", encoding="utf-8", buffering=1) as file:
+        with (
+            # What a step leaves beside its program would otherwise be found by the steps of other modes.
+            self._workplace.code.working_copy(checkout) as own,
+            log.open("a", encoding="utf-8", buffering=1) as file,
+        ):
+            attempt = Attempt(
+                plan=self._plan,
+                node=node,
+                run_id=self._run_id,
+                prefix=prefix,
+                epoch=claim.epoch,
+                parent=parent,
+                sources=sources,
+                touched=touched,
+                checkout=own,
+                environment=environment,
+            )
 
             def line(text: str) -> None:
                 file.write(f"{text}\n")
@@ -311,14 +316,14 @@ class Orchestrator:
         with self._building:
             if self._built is None:
                 checkout = self._workplace.code.checkout(self._plan.request.commit, self._plan.code.tree)
-                identity = self._workplace.environments.identity(checkout)
-                if identity != self._plan.code.environment:
+                environments, planned = self._workplace.environments, self._plan.code
+                now = replace(planned, environment=environments.identity(checkout), image=environments.image(checkout))
+                if now != planned:
                     raise InfrastructureError(
-                        f"the environment of {checkout.commit} is {identity}, planned was "
-                        f"{self._plan.code.environment}; run again"
+                        f"{checkout.commit} would run in {now.runs_in}, planned was {planned.runs_in}; run again"
                     )
                 self._watch(Note(text="preparing the commit's environment"))
-                self._built = (checkout, self._workplace.environments.ensure(checkout))
+                self._built = (checkout, environments.ensure(checkout))
             return self._built
 
     def _commit(self, node: Node, claim: Claim, done: Committable, seconds: float) -> PhaseOutcome:

@@ -7,33 +7,46 @@ everything under the prefix is taken down as the state, with a comparison digest
 from __future__ import annotations
 
 import contextlib
+import json
+import re
 import shlex
 import string
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from graphlib import TopologicalSorter
 from typing import Any
 
 from dit_dagster.comparing import Digest, digest
-from dit_dagster.errors import BadDeclaration, Interrupted, StateInvalid, StepFailed, Uncomparable
+from dit_dagster.errors import BadDeclaration, EngineError, Interrupted, StateInvalid, StepFailed, Uncomparable
+from dit_dagster.model.beam import DATAFLOW, Beam, BeamJob, rendered
 from dit_dagster.model.identity import TableName
-from dit_dagster.model.pipeline import Hook, Output, Pipeline, Step
-from dit_dagster.model.state import PhaseRecord, StateTable, Touched
+from dit_dagster.model.pipeline import TREE_IMAGE, Hook, Output, Pipeline, Step
+from dit_dagster.model.state import JobRecord, PhaseRecord, StateTable, Touched
 from dit_dagster.planning.decision import changed_since
 from dit_dagster.planning.fingerprint import SCHEMA_VERSION, step_window
 from dit_dagster.planning.plan import Node, Plan
-from dit_dagster.ports import Checkout, Environment, Invocation, TableFacts, Warehouse
+from dit_dagster.ports import Checkout, Environment, Event, Invocation, JobMarks, TableFacts, Warehouse
+from dit_dagster.running.contents import content_of
 from dit_dagster.running.hooks import is_empty, run_hook
-from dit_dagster.running.labels import PHASE, phase_label, run_labels
+from dit_dagster.running.job_names import JobOf, job_name
+from dit_dagster.running.labels import PHASE, job_labels, phase_label
 from dit_dagster.running.names import state_table
+from dit_dagster.running.redaction import redaction
+from dit_dagster.running.remote_jobs import StepJobs
 from dit_dagster.running.sources import Input
 from dit_dagster.running.workplace import Workplace
+
+EXITED = "ended with exit code"
+WROTE_NOTHING = "under its prefix there is nothing"
+LATE = "changed after the last step had ended"
+"""What a failed phase says if its program failed, and if it was not done when it returned."""
 
 _BUFFER_SECONDS = 120.0
 _LAST_LINES = 4
 _LAST_WORDS = 400
+_BINDING = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +83,14 @@ def attempt_phase(
     workplace = _labelled(attempt, workplace)
     if attempt.parent is not None:
         _clone_state(attempt, workplace)
-    commands, empty = _run_steps(attempt, workplace, line, stopped)
+    _refuse_other_code(attempt, workplace)
+    done = _run_steps(attempt, workplace, line, stopped)
+    _refuse_other_code(attempt, workplace)
+    _gather_shards(attempt, workplace)
     facts = _settled(attempt, workplace, stopped)
     tables = tuple(_state_table(found, attempt.prefix) for found in facts.values())
+    if attempt.plan.request.pipeline.verify == "digest":
+        tables = tuple(replace(one, content=content_of(workplace.warehouse, one.name, one.kind)) for one in tables)
     check_outputs(attempt.plan.request.pipeline, tables, facts)
     check_views(facts, workplace.warehouse.project)
     compared = attempt.node.fingerprint in attempt.plan.compared
@@ -93,8 +111,10 @@ def attempt_phase(
         seconds=round(time.monotonic() - started, 3),
         schema_version=SCHEMA_VERSION,
         touched=attempt.touched,
-        commands=commands,
-        empty=empty,
+        commands=done.commands,
+        empty=done.empty,
+        images=done.images,
+        jobs=done.jobs,
     )
     return Committable(record=record, digests=digests)
 
@@ -106,7 +126,7 @@ def _labelled(attempt: Attempt, workplace: Workplace) -> Workplace:
 
 def compared_role(name: str, output: Output) -> str:
     """The role of the table or view that is compared for an output."""
-    return name if output.view is None else output.view.format(table=name)
+    return output.compared.format(table=name)
 
 
 def _clone_state(attempt: Attempt, workplace: Workplace) -> None:
@@ -131,35 +151,88 @@ def _clone_state(attempt: Attempt, workplace: Workplace) -> None:
         workplace.warehouse.create_view(clones[view], sql)
 
 
+def _refuse_other_code(attempt: Attempt, workplace: Workplace) -> None:
+    """The code that really ran is read back: before and after, the files are those of the commit."""
+    altered = workplace.code.altered(attempt.checkout)
+    if altered:
+        raise StateInvalid(
+            f"{altered[0]} is not what commit {attempt.checkout.commit[:12]} holds: a step, or somebody, changed it, "
+            "so that other code would run than is judged; let the program write elsewhere, and run again; if that "
+            "does not help, remove the commit's folder in 'checkouts' of DIT_HOME"
+        )
+
+
 def _refuse_late_writes(attempt: Attempt, facts: Mapping[TableName, TableFacts], warehouse: Warehouse) -> None:
     """What was digested is what is recorded, and the sources are as they were: else the record would be wrong."""
     inputs = [one.table for one in attempt.sources.values()]
     now = warehouse.facts([*facts, *inputs])
     for name, before in facts.items():
         if name not in now or now[name].etag != before.etag:
-            raise StateInvalid(
-                f"{name.table} changed after the last step had ended; a step must return only when its work is done"
-            )
+            raise StateInvalid(f"{name.table} {LATE}; a step must return only when its work is done")
     for source, one in attempt.sources.items():
         if one.table not in now or now[one.table].etag != one.etag:
             raise StateInvalid(f"a step wrote into source {source!r}, which every mode reads; it may only read it")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Done:
+    """What was run, which tables hooks have left empty by now, and the images and jobs that ran, as read back."""
+
+    commands: tuple[str, ...]
+    empty: tuple[str, ...]
+    images: tuple[str, ...]
+    jobs: tuple[JobRecord, ...]
+
+
 def _run_steps(
     attempt: Attempt, workplace: Workplace, line: Callable[[str], None], stopped: Callable[[], bool]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Every step, and after it its hooks: what was run, and which tables hooks have left empty by now."""
+) -> _Done:
+    """Every step, and after it its hooks."""
     commands: list[str] = []
+    jobs: list[JobRecord] = []
     empty = set(attempt.parent.empty) if attempt.parent is not None else set()
+    images: dict[str, None] = {}
+
+    def ran(what: str, invocation: Invocation) -> str:
+        command, image = _invoke(what, invocation, attempt, workplace, line, stopped)
+        images.update(dict.fromkeys([image] if image is not None else ()))
+        return command
+
     for step in attempt.plan.request.pipeline.steps:
-        commands.append(_run_step(attempt, step, workplace, line, stopped))
+        invocation = _invocation(attempt, step, workplace)
+        with _following(attempt, step, invocation, workplace, line, stopped) as started:
+            commands.append(ran(f"step {step.name!r}", invocation))
+        jobs.extend(started())
         for hook in attempt.plan.request.pipeline.hooks:
             if hook.after == step.name:
-                said, left_empty = _run_hook(attempt, hook, step, workplace, line, stopped)
+                said, left_empty = _run_hook(attempt, hook, step, workplace, line, ran)
                 commands.append(said)
                 if left_empty:
                     empty.add(hook.table)
-    return tuple(commands), tuple(sorted(empty))
+    return _Done(commands=tuple(commands), empty=tuple(sorted(empty)), images=tuple(images), jobs=tuple(jobs))
+
+
+_SHARD = re.compile(r"_?(\d{8})")
+
+
+def _gather_shards(attempt: Attempt, workplace: Workplace) -> None:
+    """One view over the daily tables of each sharded output, of whichever phase they are."""
+    warehouse = workplace.warehouse
+    for name, output in attempt.plan.request.pipeline.outputs.items():
+        if output.sharded == "off":
+            continue
+        start = state_table(attempt.prefix, name)
+        found = {table: _SHARD.fullmatch(table.table.removeprefix(start)) for table in _below(start, workplace)}
+        shards = sorted((day[1], table.sql) for table, day in found.items() if day is not None)
+        if shards:
+            view = workplace.dataset.table(state_table(attempt.prefix, compared_role(name, output)))
+            warehouse.drop(view)
+            each = (f"SELECT PARSE_DATE('%Y%m%d', '{day}') AS shard, * FROM {table}" for day, table in shards)
+            warehouse.create_view(view, " UNION ALL ".join(each))
+
+
+def _below(start: str, workplace: Workplace) -> Sequence[TableName]:
+    return workplace.warehouse.tables(workplace.dataset, start)
 
 
 def _run_hook(
@@ -168,14 +241,14 @@ def _run_hook(
     step: Step,
     workplace: Workplace,
     line: Callable[[str], None],
-    stopped: Callable[[], bool],
+    ran: Callable[[str, Invocation], str],
 ) -> tuple[str, bool]:
     """Run a hook to its end, on the dates of its step: what was run, and whether its table is empty now."""
     values = placeholders(attempt, step, workplace)
     table = workplace.dataset.table(state_table(attempt.prefix, hook.table))
 
     def call(command: tuple[str, ...]) -> None:
-        _invoke(f"hook {hook.name!r}", _prepared(attempt, step, workplace, command), attempt, workplace, line, stopped)
+        ran(f"hook {hook.name!r}", _prepared(attempt, step, workplace, command, bare=True))
 
     line(f"# hook {hook.name}")
     said = run_hook(
@@ -190,15 +263,69 @@ def _run_hook(
     return said, is_empty(hook, table, workplace.warehouse)
 
 
-def _run_step(
+@contextlib.contextmanager
+def _following(
     attempt: Attempt,
     step: Step,
+    invocation: Invocation,
     workplace: Workplace,
     line: Callable[[str], None],
     stopped: Callable[[], bool],
-) -> str:
-    """Run one step to its end. The command line as it ran."""
-    return _invoke(f"step {step.name!r}", _invocation(attempt, step, workplace), attempt, workplace, line, stopped)
+) -> Iterator[Callable[[], tuple[JobRecord, ...]]]:
+    """Follow the jobs that a step starts while it runs; what is yielded waits for their ends, once it has."""
+    jobs = _jobs_of(attempt, step, workplace, line, redaction(invocation))
+    if jobs is None:
+        yield tuple
+        return
+    with jobs.followed():
+        yield lambda: jobs.finished(stopped)
+
+
+def _jobs_of(
+    attempt: Attempt, step: Step, workplace: Workplace, line: Callable[[str], None], hide: Callable[[str], str]
+) -> StepJobs | None:
+    """The jobs that a step on Dataflow will start; None for any other. Where images are stood in for, its own is."""
+    values = {**placeholders(attempt, step, workplace), **_code(attempt)}
+    beam = step.beam
+    if beam is None or fill(beam.runner, values) != DATAFLOW:
+        return None
+    service = workplace.jobs()
+    image = fill(beam.worker_image, values) if beam.worker_image is not None else None
+    # The commit's, as its name says; not one that was built, for which nothing has to stand in.
+    own = beam.worker_image not in (image, TREE_IMAGE)
+    if image is not None and own and attempt.environment.image is None:  # an image holds no interpreter of this machine
+        identity = f"{attempt.plan.code.tree} {attempt.environment.identity}"
+        service.stand_in(image, attempt.environment, identity)
+    return StepJobs(
+        step=step.name,
+        service=service,
+        marks=_marks(attempt, step, beam),
+        image=image,
+        say=lambda kind, payload: workplace.registry.append([_event(attempt, kind, payload)]),
+        line=line,
+        hide=hide,
+    )
+
+
+def _event(attempt: Attempt, kind: str, payload: Mapping[str, object]) -> Event:
+    mode, index = attempt.node.position
+    return Event(
+        kind=kind,
+        run_id=attempt.run_id,
+        pipeline=attempt.plan.request.pipeline.name,
+        fingerprint=attempt.node.fingerprint,
+        payload={"mode": mode, "index": index, **payload},
+    )
+
+
+def _code(attempt: Attempt) -> Mapping[str, str]:
+    """What the name of a worker image may hold besides, or be."""
+    built = attempt.environment.worker_image
+    return {
+        "commit": str(attempt.plan.request.commit),
+        "tree": str(attempt.plan.code.tree),
+        **({"image": str(built)} if built is not None else {}),
+    }
 
 
 def _invoke(
@@ -208,52 +335,111 @@ def _invoke(
     workplace: Workplace,
     line: Callable[[str], None],
     stopped: Callable[[], bool],
-) -> str:
-    """Run one command to its end, as it was rendered; `what` it is, for messages."""
-    command = shlex.join(invocation.arguments)
+) -> tuple[str, str | None]:
+    """Run one command to its end, as it was rendered: its line, and the image that ran. `what` it is, for messages."""
+    hide = redaction(invocation)
+    command = hide(shlex.join(invocation.arguments))
     line(f"$ {command}")
     last: list[str] = []
 
     def keep(text: str) -> None:
+        text = hide(text)
         last[:] = [*last, text.strip()][-_LAST_LINES:] if text.strip() else last
         line(text)
 
-    ended = workplace.runner.run(invocation, line=keep, stopped=stopped)
-    line(f"# {what}: exit {ended.code} after {ended.seconds:.1f} s")
+    try:
+        ended = workplace.runner.run(invocation, line=keep, stopped=stopped)
+    except (StepFailed, EngineError) as error:
+        # An engine repeats what it was sent; so would the exception that this one came from.
+        raise type(error)(hide(str(error))) from None
+    why = f" ({ended.reason})" if ended.reason is not None else ""
+    line(f"# {what}: exit {ended.code}{why} after {ended.seconds:.1f} s")
     if stopped():
         raise Interrupted(15)
-    if ended.code != 0:
+    if ended.code != 0 or ended.reason is not None:
         said = f": {' / '.join(last)[:_LAST_WORDS]}" if last else ""
-        raise StepFailed(f"{what} over {attempt.node.window} ended with exit code {ended.code}{said}")
-    return command
+        raise StepFailed(f"{what} over {attempt.node.window} {EXITED} {ended.code}{why}{said}")
+    return command, ended.image
 
 
 def _invocation(attempt: Attempt, step: Step, workplace: Workplace) -> Invocation:
     values = placeholders(attempt, step, workplace)
-    request = attempt.plan.request
-    labels = {**run_labels(request, attempt.run_id), PHASE: phase_label(attempt.node.fingerprint)}
+    labels = job_labels(attempt.plan.request, attempt.run_id, attempt.node.fingerprint, step.name)
     labelled = [part.format(key=key, value=value) for key, value in labels.items() for part in step.labels]
-    arguments = (*(fill(part, values) for part in step.command), *labelled)
+    arguments = (*(fill(part, values) for part in step.command), *_of_beam(attempt, step, workplace, values), *labelled)
     return _prepared(attempt, step, workplace, arguments)
 
 
-def _prepared(attempt: Attempt, step: Step, workplace: Workplace, arguments: tuple[str, ...]) -> Invocation:
+def _of_beam(attempt: Attempt, step: Step, workplace: Workplace, values: Mapping[str, str]) -> tuple[str, ...]:
+    """Beam's options of a step, its job's name and labels among them."""
+    if step.beam is None:
+        return ()
+    known = {**values, **_code(attempt)}
+    job = _job(attempt, step)
+    return rendered(step.beam, workplace.beam_place, job, lambda text: fill(text, known), labelled=not step.labels)
+
+
+def _job(attempt: Attempt, step: Step) -> BeamJob:
+    """What the job of a step is called, and labelled with."""
+    request, (mode, index) = attempt.plan.request, attempt.node.position
+    of = JobOf(
+        pipeline=request.pipeline.name,
+        step=step.name,
+        experiment=request.experiment,
+        binding=request.commit[:_BINDING],
+        mode=mode,
+        phase=index + 1,
+        attempt=attempt.epoch + 1,
+        run_id=attempt.run_id,
+    )
+    labels = job_labels(request, attempt.run_id, attempt.node.fingerprint, step.name)
+    return BeamJob(name=job_name(of), labels=labels)
+
+
+def _marks(attempt: Attempt, step: Step, beam: Beam) -> JobMarks:
+    """How its job is recognised: by its labels if they are passed on, else by its name."""
+    job = _job(attempt, step)
+    labelled = bool(step.labels) or beam.flag("labels") is not None
+    return JobMarks(labels=job.labels) if labelled else JobMarks(labels={}, name=job.name)
+
+
+def _prepared(
+    attempt: Attempt, step: Step, workplace: Workplace, arguments: tuple[str, ...], *, bare: bool = False
+) -> Invocation:
     """A command in the commit's environment, with the variables of its step."""
     values = placeholders(attempt, step, workplace)
-    binaries = ":".join(str(directory) for directory in attempt.environment.binaries)
+    environment = attempt.environment
     variables = {
         **workplace.variables,
-        "PATH": f"{binaries}:{workplace.variables.get('PATH', '/usr/bin:/bin')}",
-        "VIRTUAL_ENV": str(attempt.environment.directory),
+        **_of_environment(environment, workplace),
+        **_of_working_copy(attempt),
         **{name: fill(value, values) for name, value in step.environment.items()},
+        **{name: workplace.secrets[name] for name in step.secrets},
     }
-    program = _program(arguments[0], attempt.environment)
     return Invocation(
-        arguments=(program, *arguments[1:]),
+        arguments=(_program(arguments[0], environment), *arguments[1:]),
         directory=attempt.checkout.directory,
         variables=variables,
-        redacted=frozenset(step.environment),
+        redacted=frozenset(step.secrets),
+        image=environment.image,
+        labels=job_labels(attempt.plan.request, attempt.run_id, attempt.node.fingerprint, step.name),
+        bare=bare,
     )
+
+
+def _of_environment(environment: Environment, workplace: Workplace) -> Mapping[str, str]:
+    """What the environment adds: the way to its programs, or what a container declares, which has a way of its own."""
+    if environment.image is not None:
+        return environment.variables
+    binaries = ":".join(str(directory) for directory in environment.binaries)
+    path = f"{binaries}:{workplace.variables.get('PATH', '/usr/bin:/bin')}"
+    return {**environment.variables, "PATH": path, "VIRTUAL_ENV": str(environment.directory)}
+
+
+def _of_working_copy(attempt: Attempt) -> Mapping[str, str]:
+    """Where temporary files go: elsewhere another mode could find them by their names. A container has its own."""
+    scratch = attempt.checkout.scratch
+    return {"TMPDIR": str(scratch)} if scratch is not None and attempt.environment.image is None else {}
 
 
 def _program(name: str, environment: Environment) -> str:
@@ -277,6 +463,7 @@ def placeholders(attempt: Attempt, step: Step, workplace: Workplace) -> Mapping[
         "project": workplace.warehouse.project,
         "dataset": str(workplace.dataset),
         "prefix": f"{attempt.prefix}__",
+        "labels": json.dumps(job_labels(attempt.plan.request, attempt.run_id, attempt.node.fingerprint, step.name)),
         **{f"source.{name}": str(one.table) for name, one in attempt.sources.items()},
         **{f"parameter.{name}": str(value) for name, value in request.pipeline.parameters.items()},
         **tables,
@@ -331,8 +518,8 @@ def check_outputs(pipeline: Pipeline, tables: Sequence[StateTable], facts: Mappi
     for name, output in pipeline.outputs.items():
         role = compared_role(name, output)
         if role not in by_role:
-            there = ", ".join(sorted(by_role)) or "nothing"
-            raise StateInvalid(f"output {name!r}: the pipeline did not write {role}; under its prefix there is {there}")
+            there = f"under its prefix there is {', '.join(sorted(by_role))}" if by_role else WROTE_NOTHING
+            raise StateInvalid(f"output {name!r}: the pipeline did not write {role}; {there}")
         columns = {field.name for field in facts[by_role[role]].schema}
         spoken_of = {
             **dict.fromkeys(output.keys, "keys"),

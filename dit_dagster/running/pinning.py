@@ -45,11 +45,15 @@ def _of_run(registry: Registry, place: re.Match[str]) -> tuple[Event, ...]:
 
 
 def pin(registry: Registry, record: PhaseRecord) -> None:
-    """Keep a state from now on. Raises UnknownName if the clean-up has taken it already."""
+    """Keep a state from now on. Raises UnknownName if the clean-up has taken it already, or is about to.
+
+    The pin is written before it is looked for a clean-up, which does the reverse: of two at once, one sees the other.
+    """
+    registry.append([_event("pinned", record)])
     events = registry.of_fingerprints(["collected", "spared"], [record.fingerprint])
     if record.prefix in collected_prefixes(events):
+        unpin(registry, record)
         raise UnknownName(f"the state {record.fingerprint[:12]} expired and is gone; run its commit again")
-    registry.append([_event("pinned", record)])
 
 
 def unpin(registry: Registry, record: PhaseRecord) -> None:

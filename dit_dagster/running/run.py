@@ -13,11 +13,15 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from dit_dagster.errors import InfrastructureError, UnknownName
+from dit_dagster.model.cohort import Selection
+from dit_dagster.model.crossing import Against
 from dit_dagster.model.experiment import CodeIdentity, Request, SourceIdentity
 from dit_dagster.model.golden import Golden
-from dit_dagster.model.identity import Commit, ExperimentId, Fingerprint, TableName, Tree
+from dit_dagster.model.identity import Commit, ExperimentId, Fingerprint, TableName
+from dit_dagster.model.origin import Editable, origin_from_json, origin_json
 from dit_dagster.model.outcome import Cancelled, Failed, PhaseOutcome, Ran, Reused
 from dit_dagster.model.pipeline import Pipeline
+from dit_dagster.model.placement import runner_of, worker_image_of
 from dit_dagster.model.resumption import PhaseAt, Resume
 from dit_dagster.model.state import PhaseRecord
 from dit_dagster.model.verdict import Outcome, combined
@@ -37,12 +41,22 @@ from dit_dagster.planning.plan import AnyPair, Plan, make_plan
 from dit_dagster.ports import Event
 from dit_dagster.running.collection import collected_prefixes
 from dit_dagster.running.consuming import show_reused
+from dit_dagster.running.contents import altered_content
 from dit_dagster.running.costs import Estimate, estimate, record_costs, refuse_too_much
 from dit_dagster.running.judging import Comparison, Judge
 from dit_dagster.running.labels import run_labels
 from dit_dagster.running.orchestrator import Orchestrator, Stop
 from dit_dagster.running.pulse import beating
-from dit_dagster.running.sources import DayCounts, count_days, days_with_rows, identify, refuse_empty_windows
+from dit_dagster.running.remote_jobs import refuse_unplaced
+from dit_dagster.running.sources import (
+    DayCounts,
+    count_days,
+    days_with_rows,
+    refuse_empty_windows,
+    refuse_thin_days,
+    sources_of,
+)
+from dit_dagster.running.versions import at_commit
 from dit_dagster.running.workplace import Note, Watch, Workplace, silence
 
 _PREDECESSORS = 500
@@ -65,7 +79,10 @@ class Prospect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a run came to. `signal` is what stopped it, if something did."""
+    """What a run came to. `signal` is what stopped it, if something did.
+
+    `against` is told beside it: what a change does to the data is no fault of the run.
+    """
 
     run_id: str
     prospect: Prospect
@@ -74,13 +91,15 @@ class Report:
     peak_parallel: int
     seconds: float
     signal: int | None = None
+    against: Against | None = None
 
     @property
     def outcome(self) -> Outcome:
         """A verdict that fails comes first, then a phase that failed, then what is inconclusive or missing."""
         of_phases = [Outcome.ERROR for one in self.outcomes.values() if isinstance(one, Failed)]
         missing = len(self.comparisons) < len(self.prospect.plan.pairs) or self.signal is not None
-        of_missing = [Outcome.INCONCLUSIVE] if missing else []
+        unproved = missing or isinstance(self.prospect.plan.request.origin, Editable)
+        of_missing = [Outcome.INCONCLUSIVE] if unproved else []
         return combined([*(comparison.outcome for comparison in self.comparisons), *of_phases, *of_missing])
 
     @property
@@ -102,7 +121,8 @@ def identify_code(pipeline: Pipeline, commit: Commit, workplace: Workplace) -> C
     """The tree and the environment that a commit stands for."""
     tree = workplace.code.tree(commit, pipeline.hashed_paths)
     checkout = workplace.code.checkout(commit, tree)
-    return CodeIdentity(tree=tree, environment=workplace.environments.identity(checkout))
+    environments = workplace.environments
+    return CodeIdentity(tree=tree, environment=environments.identity(checkout), image=environments.image(checkout))
 
 
 def prospect(request: Request, workplace: Workplace, *, run_id: str | None = None, estimated: bool = False) -> Prospect:
@@ -111,11 +131,13 @@ def prospect(request: Request, workplace: Workplace, *, run_id: str | None = Non
     `estimated`: with the bytes that each phase is expected to read, as a limit on them needs as well.
     Reads only, unless a `run_id` lets it record how many rows the sources have per day.
     """
+    refuse_unplaced(request.pipeline, workplace.beam_place)
     code = identify_code(request.pipeline, request.commit, workplace)
-    sources = identify(workplace.warehouse, request.pipeline)
+    sources = sources_of(request, workplace.warehouse)
     plan = make_plan(request, code, sources)
     counts = count_days(workplace.warehouse, workplace.registry, request.pipeline, sources, request.window, run_id)
     refuse_empty_windows(plan, counts)
+    refuse_thin_days(plan, counts)
     known = gather(plan, workplace)
     decisions = decide(plan, known)
     refuse_fresh_start(plan, decisions)
@@ -126,7 +148,24 @@ def prospect(request: Request, workplace: Workplace, *, run_id: str | None = Non
 
 
 def gather(plan: Plan, workplace: Workplace) -> Known:
-    """The evidence for a plan: committed records, their tables as they are now, and predecessors."""
+    """The evidence for a plan: committed records, their tables as they are now, and predecessors.
+
+    With `verify: digest` the tables of each state that would be reused are read again.
+    """
+    known = _recorded(plan, workplace)
+    verified: dict[Fingerprint, str | None] = {}
+    while plan.request.pipeline.verify == "digest":
+        reused = {name: one.record for name, one in decide(plan, known).items() if isinstance(one, Reuse)}
+        unread = {name: record for name, record in reused.items() if name not in verified}
+        if not unread:
+            break
+        verified |= {name: altered_content(record, workplace.warehouse) for name, record in unread.items()}
+        states = {name: replace(state, altered=verified.get(name)) for name, state in known.states.items()}
+        known = replace(known, states=states)
+    return known
+
+
+def _recorded(plan: Plan, workplace: Workplace) -> Known:
     events = workplace.registry.of_fingerprints(["committed", "collected", "spared"], list(plan.nodes))
     commits = [event for event in events if event.kind == "committed"]
     records = {
@@ -168,6 +207,7 @@ def open_run(prospect_: Prospect, workplace: Workplace, run_id: str) -> None:
         "code": plan.code.to_json(),
         "sources": {name: identity.to_json() for name, identity in plan.sources.items()},
         "plan": plan.hash,
+        "beam": any(step.beam is not None for step in plan.request.pipeline.steps),
         "keep": plan.request.pipeline.keep,
         "decisions": {name: _decision_json(decided) for name, decided in prospect_.decisions.items()},
         "days": {name: {day.isoformat(): n for day, n in days.items()} for name, days in prospect_.counts.items()},
@@ -199,9 +239,15 @@ def reopen_run(pipeline: Pipeline, run_id: str, workplace: Workplace) -> Prospec
     if planned is None:
         raise UnknownName(f"no run {run_id!r} in the registry; 'dit runs' lists those there are")
     payload = planned.payload
-    code = CodeIdentity(tree=Tree(payload["code"]["tree"]), environment=payload["code"]["environment"])
-    sources = {name: _source_identity(identity) for name, identity in payload["sources"].items()}
-    plan = make_plan(request_from_json(pipeline, payload), code, sources)
+    code = CodeIdentity.from_json(payload["code"])
+    pipeline = at_commit(pipeline, Commit(payload["commit"]), workplace.code)
+    request = request_from_json(pipeline, payload)
+    kept = request.golden.kept if request.golden is not None and request.selection.of_golden else {}
+    sources = {
+        name: replace(SourceIdentity.from_json(identity), kept=kept.get(name))
+        for name, identity in payload["sources"].items()
+    }
+    plan = make_plan(request, code, sources)
     if plan.hash != payload["plan"]:
         raise InfrastructureError(
             f"the declaration of {pipeline.name} changed while run {run_id} was under way; run again"
@@ -320,6 +366,8 @@ def request_json(request: Request) -> dict[str, Any]:
     """A request as the registry keeps it, for `--like` and for the steps of a job."""
     return {
         "pipeline": request.pipeline.name,
+        "runner": runner_of(request.pipeline),
+        "worker_image": worker_image_of(request.pipeline),
         "commit": str(request.commit),
         "experiment_id": str(request.experiment),
         "modes": list(request.modes),
@@ -333,14 +381,19 @@ def request_json(request: Request) -> dict[str, Any]:
         "max_bytes": request.max_bytes,
         "with_golden": request.with_golden,
         "golden": request.golden and request.golden.to_json(),
+        "against": request.against,
+        "origin": origin_json(request.origin),
+        "selection": request.selection.to_json(),
     }
 
 
 def request_from_json(pipeline: Pipeline, value: Mapping[str, Any]) -> Request:
     """The inverse of `request_json`, against the pipeline as it is declared now."""
+    selection = Selection.from_json(value.get("selection"))
     start, end = (date.fromisoformat(day) for day in value["window"])
     return Request(
-        pipeline=pipeline,
+        pipeline=pipeline.selected(selection),
+        selection=selection,
         commit=Commit(value["commit"]),
         experiment=ExperimentId(value["experiment_id"]),
         modes=tuple(value["modes"]),
@@ -353,7 +406,9 @@ def request_from_json(pipeline: Pipeline, value: Mapping[str, Any]) -> Request:
         max_bytes=value.get("max_bytes"),
         with_golden=value.get("with_golden", False),
         golden=Golden.from_json(value["golden"]) if value.get("golden") else None,
+        against=Commit(value["against"]) if value.get("against") else None,
         from_phase=PhaseAt.parse(value["from_phase"]) if value.get("from_phase") else None,
+        origin=origin_from_json(value.get("origin")),
     )
 
 
@@ -384,7 +439,3 @@ def _decisions(
         else:
             decisions[name] = NotNeeded(record=records.get(value["prefix"] or ""))
     return decisions
-
-
-def _source_identity(value: Mapping[str, Any]) -> SourceIdentity:
-    return SourceIdentity(**{**value, "table": TableName.parse(value["table"], project="")})

@@ -73,12 +73,16 @@ def record_mode(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """What a run's processes have left so far. `judged_here` leaves out what an earlier run had judged."""
+    """What a run's processes have left so far.
+
+    `modes_here` leaves out what only an earlier run came to. `judged` are this run's verdicts alone: what an earlier
+    one said may be of states that have changed since.
+    """
 
     modes: frozenset[str]
+    modes_here: frozenset[str]
     outcomes: Mapping[Fingerprint, PhaseOutcome]
     judged: Mapping[PairKey, Comparison]
-    judged_here: frozenset[PairKey]
     finished: bool
     peak_parallel: int
     seconds: float
@@ -92,9 +96,9 @@ def progress(prospect: Prospect, workplace: Workplace, run_id: str) -> Progress:
     finished_modes = {event.payload["mode"]: event.payload for event in events if event.kind == MODE_FINISHED}
     return Progress(
         modes=frozenset(finished_modes),
+        modes_here=frozenset(event.payload["mode"] for event in own if event.kind == MODE_FINISHED),
         outcomes=_outcomes(prospect, workplace, finished_modes),
-        judged={_pair_of(event): _comparison(event) for event in events if event.kind == "verdict"},
-        judged_here=frozenset(_pair_of(event) for event in own if event.kind == "verdict"),
+        judged={_pair_of(event): _comparison(event) for event in own if event.kind == "verdict"},
         finished=any(event.kind == "run_finished" for event in own),
         peak_parallel=_peak(own),
         seconds=_seconds(own),
@@ -102,16 +106,23 @@ def progress(prospect: Prospect, workplace: Workplace, run_id: str) -> Progress:
 
 
 def report_if_complete(
-    prospect: Prospect, workplace: Workplace, run_id: str, *, checked: frozenset[PairKey], signal: int | None = None
+    prospect: Prospect,
+    workplace: Workplace,
+    run_id: str,
+    *,
+    modes: frozenset[str],
+    checked: frozenset[PairKey],
+    signal: int | None = None,
 ) -> tuple[Report, tuple[Comparison, ...]] | None:
     """The run's report if nothing is missing, for the caller to close the run with.
 
-    `checked` are the pairs that another process judges. The second part are the verdicts that were made
+    `modes` are those that a process of this run brings to their states, whatever an earlier run that it continues came
+    to; `checked` are the pairs that another process judges. The second part are the verdicts that were made
     only now: on pairs that nobody else could judge. With a `signal` the run ends as it is, and pairs that could still
     have been judged stay out of the report.
     """
     so_far = progress(prospect, workplace, run_id)
-    if so_far.finished or (signal is None and _waits(prospect, so_far, checked)):
+    if so_far.finished or (signal is None and _waits(prospect, so_far, modes, checked)):
         return None
     plan = prospect.plan
     open_pairs = [pair for pair in plan.pairs if _key(pair) not in so_far.judged]
@@ -140,12 +151,12 @@ def rows_touched(plan: Plan, mode: str, outcomes: Mapping[Fingerprint, PhaseOutc
     return max((touched.within(windows) for record in records for touched in record.touched), default=0)
 
 
-def _waits(prospect: Prospect, so_far: Progress, checked: frozenset[PairKey]) -> bool:
+def _waits(prospect: Prospect, so_far: Progress, modes: frozenset[str], checked: frozenset[PairKey]) -> bool:
     """Whether a mode or a verdict is still to come from another process."""
-    if not so_far.modes.issuperset(prospect.plan.request.modes):
+    if not (so_far.modes.issuperset(prospect.plan.request.modes) and so_far.modes_here.issuperset(modes)):
         return True
     return any(
-        _key(pair) in checked and _key(pair) not in so_far.judged_here and _has_states(prospect, pair, so_far)
+        _key(pair) in checked and _key(pair) not in so_far.judged and _has_states(prospect, pair, so_far)
         for pair in prospect.plan.pairs
     )
 

@@ -10,12 +10,13 @@ import secrets
 import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from typing import assert_never
 
 from dit_dagster.errors import BadDeclaration, BadSource, InfrastructureError
-from dit_dagster.model.experiment import SourceIdentity, Sources
+from dit_dagster.model.experiment import Request, SourceIdentity, Sources
+from dit_dagster.model.golden import Golden
 from dit_dagster.model.identity import DatasetName, TableName, content_hash
 from dit_dagster.model.mutation import (
     DropRows,
@@ -29,7 +30,7 @@ from dit_dagster.model.pipeline import Pipeline, Source
 from dit_dagster.model.state import Touched
 from dit_dagster.model.window import Window
 from dit_dagster.planning.plan import Node, Plan
-from dit_dagster.ports import Event, Registry, Scalar, Statement, Warehouse
+from dit_dagster.ports import Event, Registry, Scalar, Statement, TableFacts, Warehouse
 from dit_dagster.running.names import made_table
 
 INPUT_DAYS = 30
@@ -38,8 +39,8 @@ INPUT_DAYS = 30
 DayCounts = Mapping[str, Mapping[date, int]]
 
 
-def identify(warehouse: Warehouse, pipeline: Pipeline) -> Sources:
-    """What each source is now. Raises BadSource for one that is missing or cannot be pinned."""
+def identify(warehouse: Warehouse, pipeline: Pipeline, at: datetime | None = None) -> Sources:
+    """What each source is now, or was at a time. Raises BadSource for one that is missing or cannot be pinned."""
     names = {
         name: TableName.parse(source.table, project=warehouse.project) for name, source in pipeline.sources.items()
     }
@@ -53,6 +54,22 @@ def identify(warehouse: Warehouse, pipeline: Pipeline) -> Sources:
             )
         if found.kind == "VIEW":
             raise BadSource(f"source {name!r}: {table} is a view, which cannot be pinned; name the table behind it")
+        if found.kind == "OTHER":
+            # An external table, say: its files change, and nothing that the warehouse tells of it does.
+            raise BadSource(
+                f"source {name!r}: {table} is neither a table nor a snapshot, so that what it holds can change without "
+                "a trace and cannot be pinned; load it into a table, and name that one"
+            )
+        if at is not None and found.created > at:
+            raise BadSource(
+                f"source {name!r}: {table} was created on {found.created:%Y-%m-%d %H:%M:%S} UTC, after the time as of "
+                f"which it is to be read, {at:%Y-%m-%d %H:%M:%S} UTC; choose a later one"
+            )
+        if at is not None and found.modified > at:
+            identities[name] = SourceIdentity(
+                table=table, created=found.created.isoformat(), modified="", etag="", rows=None, as_of=at.isoformat()
+            )
+            continue
         if found.rows == 0 and not found.buffered:
             raise BadSource(f"source {name!r}: {table} is empty; load it, or correct sources.{name}.table in defs.yaml")
         identities[name] = SourceIdentity(
@@ -63,6 +80,32 @@ def identify(warehouse: Warehouse, pipeline: Pipeline) -> Sources:
             rows=found.rows,
         )
     return identities
+
+
+def sources_of(request: Request, warehouse: Warehouse) -> Sources:
+    """What a run reads: the sources as they are, as they were at a time, or those that the golden state ran on.
+
+    Raises BadSource.
+    """
+    if not request.selection.of_golden or request.golden is None:
+        return identify(warehouse, request.pipeline, request.selection.pinned_at)
+    return _kept_sources(warehouse, request.pipeline, request.golden)
+
+
+def _kept_sources(warehouse: Warehouse, pipeline: Pipeline, golden: Golden) -> Sources:
+    found = {}
+    facts = warehouse.facts([one.table for one in golden.kept.values()])
+    recorded = golden.record.inputs.get("sources", {})
+    for name in pipeline.sources:
+        kept = golden.kept.get(name)
+        if kept is None or name not in recorded:
+            raise BadSource(f"source {name!r}: the golden state kept no copy of it; set another")
+        if kept.table not in facts or facts[kept.table].etag != kept.etag:
+            raise BadSource(
+                f"source {name!r}: the golden state's copy of it, {kept.table}, is gone or was changed; set another"
+            )
+        found[name] = replace(SourceIdentity.from_json(recorded[name]), kept=kept)
+    return found
 
 
 def count_days(
@@ -83,7 +126,7 @@ def count_days(
         if address in recorded:
             counts[name] = {date.fromisoformat(day): rows for day, rows in recorded[address]["days"].items()}
             continue
-        counts[name] = _count(warehouse, pipeline.sources[name], sources[name].table, wide)
+        counts[name] = _count(warehouse, pipeline.sources[name], sources[name], wide)
         if run_id is not None:
             days = {day.isoformat(): rows for day, rows in counts[name].items()}
             event = Event(
@@ -105,6 +148,19 @@ def refuse_empty_windows(plan: Plan, counts: DayCounts) -> None:
                 )
 
 
+def refuse_thin_days(plan: Plan, counts: DayCounts) -> None:
+    """BadSource if a day of the window has fewer rows than the cohort says there must be."""
+    floor, cohort = plan.request.selection.rows_per_day, plan.request.selection.cohort
+    for name, days in counts.items():
+        thin = [day for day in plan.request.window.each_day() if days.get(day, 0) < floor]
+        if thin:
+            raise BadSource(
+                f"source {name!r}: {plan.sources[name].table} has {days.get(thin[0], 0):,} rows on {thin[0]}, and "
+                f"fewer than {floor:,} on {len(thin)} of {plan.request.window.days} days; cohort {cohort} asks for as "
+                "many a day: choose other days, or lower its rows_per_day"
+            )
+
+
 def days_with_rows(counts: DayCounts, window: Window) -> tuple[date, ...]:
     """The days of the window on which every source that declares its day has rows."""
     return tuple(day for day in window.each_day() if counts and all(days.get(day) for days in counts.values()))
@@ -116,6 +172,27 @@ class Input:
 
     table: TableName
     etag: str
+
+
+def copy_source(warehouse: Warehouse, identity: SourceIdentity, target: TableName, *, days: int | None) -> None:
+    """A copy of what a source was identified as, which expires after `days`.
+
+    InfrastructureError, and no copy, if it is no longer the same after the copy: who knows what the copy holds.
+    """
+    as_of = datetime.fromisoformat(identity.as_of) if identity.as_of is not None and identity.kept is None else None
+    warehouse.clone(identity.place, target, days=days, as_of=as_of)
+    facts = warehouse.facts([identity.place]).get(identity.place)
+    if facts is None or not _same(identity, facts):
+        warehouse.drop(target)
+        raise InfrastructureError(f"{identity.place} changed while the run was starting; run again")
+
+
+def _same(identity: SourceIdentity, facts: TableFacts) -> bool:
+    if identity.kept is not None:
+        return facts.etag == identity.kept.etag
+    if identity.as_of is not None:  # what came later does not matter; another table under the name does
+        return facts.created.isoformat() == identity.created
+    return facts.etag == identity.etag
 
 
 class Inputs:
@@ -150,25 +227,11 @@ class Inputs:
         identity = self._plan.sources[name]
         content = {**identity.to_json(), "own": self._own}
         pin = made_table(self._dataset, self._plan.request, f"pin_{name}", content)
-        self._warehouse.clone(identity.table, pin, days=INPUT_DAYS)
-        try:
-            self._refuse_if_changed(name)
-        except InfrastructureError:
-            self._warehouse.drop(pin)
-            raise
+        copy_source(self._warehouse, identity, pin, days=INPUT_DAYS)
         return self._made(pin)
 
     def _made(self, table: TableName) -> Input:
         return Input(table=table, etag=self._warehouse.facts([table])[table].etag)
-
-    def _refuse_if_changed(self, name: str) -> None:
-        """A pin must hold what was planned: the source is the same before the plan and after the clone."""
-        identity = self._plan.sources[name]
-        facts = self._warehouse.facts([identity.table]).get(identity.table)
-        if facts is None or facts.etag != identity.etag:
-            raise InfrastructureError(
-                f"source {name!r}: {identity.table} changed while the run was starting; run again"
-            )
 
     def _mutate(self, node: Node, mutation: Mutation, reference: Mapping[str, TableName]) -> tuple[Touched, Input]:
         recipe = node.inputs.mutation[node.mutation.index(mutation)]
@@ -231,7 +294,7 @@ def render(
     """The SQL of a mutation. `recipe` holds an outage's dates; `reference` the tables that keys are chosen from."""
     match mutation:
         case RestrictKeys():
-            keep, parameters = _kept_keys(mutation, reference)
+            keep, parameters = _kept_keys(mutation, recipe, reference)
             return RenderedMutation(select="SELECT *", keep=keep, touched=f"NOT ({keep})", parameters=parameters)
         case DropRows():
             where, dropped = _dropped(mutation, recipe, source)
@@ -255,7 +318,7 @@ _SHARES = 1_000_000
 
 
 def _kept_keys(
-    mutation: RestrictKeys, reference: Mapping[str, TableName]
+    mutation: RestrictKeys, recipe: Mapping[str, object], reference: Mapping[str, TableName]
 ) -> tuple[str, Mapping[str, Scalar | Sequence[Scalar]]]:
     key = f"CAST({quoted(mutation.key)} AS STRING)"
     if mutation.keys is not None:
@@ -265,9 +328,12 @@ def _kept_keys(
         spread = f"MOD(CAST(CONCAT('0x', SUBSTR(TO_HEX(MD5({key})), 1, 10)) AS INT64), {_SHARES})"
         return f"IFNULL({spread} < @share, FALSE)", {"share": round(mutation.share * _SHARES)}
     assert mutation.chosen_by is not None  # noqa: S101  # validated: exactly one of the three
-    chosen = reference[mutation.chosen_by.output]
-    inner = f"SELECT CAST({quoted(mutation.key)} AS STRING) FROM {chosen.sql} WHERE {mutation.chosen_by.where}"
-    return f"IFNULL({key} IN ({inner}), FALSE)", {}
+    table = reference[mutation.chosen_by.output]
+    choice = recipe["chosen_by"]
+    assert isinstance(choice, Mapping)  # noqa: S101  # the plan put the dates in
+    inner = f"SELECT CAST({quoted(mutation.key)} AS STRING) FROM {table.sql} WHERE {choice['where']}"
+    chosen = f"IFNULL({key} IN ({inner}), FALSE)"
+    return (f"NOT {chosen}" if mutation.chosen_by.keep == "others" else chosen), {}
 
 
 def _dropped(
@@ -328,12 +394,16 @@ def _count_address(source: Source, identity: SourceIdentity, window: Window) -> 
     return content_hash(asked)
 
 
-def _count(warehouse: Warehouse, source: Source, table: TableName, window: Window) -> Mapping[date, int]:
+def _count(warehouse: Warehouse, source: Source, identity: SourceIdentity, window: Window) -> Mapping[date, int]:
     assert source.day is not None  # noqa: S101  # only such sources are counted
     condition = f" AND ({source.where})" if source.where else ""
     day = f"DATE({quoted(source.day)})"
+    then = ""
+    if identity.as_of is not None and identity.kept is None:  # as a literal: not every engine takes a parameter there
+        at = datetime.fromisoformat(identity.as_of).astimezone(UTC)
+        then = f" FOR SYSTEM_TIME AS OF TIMESTAMP '{at:%Y-%m-%d %H:%M:%S.%f}+00'"
     sql = (
-        f"SELECT {day} AS day, COUNT(*) AS n FROM {table.sql} "
+        f"SELECT {day} AS day, COUNT(*) AS n FROM {identity.place.sql}{then} "
         f"WHERE {day} >= @start AND {day} < @end{condition} GROUP BY 1 ORDER BY 1"
     )
     answer = warehouse.query(Statement(sql=sql, parameters={"start": window.start, "end": window.end}))

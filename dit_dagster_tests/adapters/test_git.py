@@ -165,3 +165,13 @@ def test_known_refs_are_read_whatever_comes_last(repository: Repository, source:
     repository.git("branch", "other")
 
     assert dict(source.known()) == dict.fromkeys(("main", "other", "light", "annotated"), Commit(made))
+
+
+def test_a_repository_without_all_of_a_commit_says_what_to_do(repository: Repository, source: GitSource) -> None:
+    """A partial clone has the commit, and not all of its files."""
+    repository.commit(JOB)
+    blob = repository.git("rev-parse", "HEAD:job.py")
+    (repository.path / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
+
+    with pytest.raises(UsageError, match=f"does not have object {blob[:12]}, which the commit is made of"):
+        checked_out(source)

@@ -7,6 +7,7 @@ import random
 import socket
 import struct
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 STATUSES = {"429": "rateLimitExceeded", "500": "internalError", "503": "backendError"}
-FAULTS = ("reset before", "answer lost", "sent twice", *STATUSES)
+FAULTS = ("reset before", "answer lost", "sent twice", "silence before", "silence after", "gateway", *STATUSES)
+PATIENCE_SECONDS = 4.0
+"""How long the client waits for an answer; silence lasts a little longer."""
 _HOP = {"host", "connection", "content-length", "transfer-encoding", "accept-encoding"}
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -65,13 +68,20 @@ class _Handler(BaseHTTPRequestHandler):
         what = self.server.faults.next()
         if what == "reset before":
             self._reset()
+        elif what == "silence before":
+            time.sleep(PATIENCE_SECONDS + 1)
+            self._reset()
         elif what in STATUSES:
             self._answer(_provoked(what))
         else:
             for _ in range(2 if what == "sent twice" else 1):
                 answer = self._forwarded(body)
-            if what == "answer lost":
+            if what == "silence after":
+                time.sleep(PATIENCE_SECONDS + 1)
+            if what in ("answer lost", "silence after"):
                 self._reset()
+            elif what == "gateway":  # what was asked for is done, and the one in between had no patience
+                self._answer((504, {"Content-Type": "text/html"}, b"<html>upstream request timeout</html>"))
             else:
                 self._answer(answer)
 

@@ -67,7 +67,8 @@ def test_a_killed_run_is_repeated_and_nothing_is_wrong_or_lost(
     with capsys.disabled():
         print(f"\n{KILLS} kills {dict(seen.kills)}, {seen.under_way} of them while the run was under way;", end=" ")
         print(f"{seen.reused} phases reused, {seen.repeated} repeated; gc took {len(gone)} and left {len(left)}")
-    assert left == []
+    # A mark stays for a while after its claim has ended: between two looks of a long campaign some more are due.
+    assert [item for item in left if item["kind"] != "mark"] == []
     assert _tables_of_nobody(campaign) == []
 
 

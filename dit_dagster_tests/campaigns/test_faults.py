@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -17,8 +17,9 @@ from dit_dagster import api, wiring
 from dit_dagster.adapters.bigquery import BigQueryWarehouse
 from dit_dagster.adapters.local_gcp import LocalCloud
 from dit_dagster.evidence.report import report_json
+from dit_dagster.ports import Statement
 from dit_dagster.running.run import Report
-from dit_dagster_tests.campaigns.proxy import Faults, proxy
+from dit_dagster_tests.campaigns.proxy import FAULTS, PATIENCE_SECONDS, Faults, proxy
 from dit_dagster_tests.scenarios.bench import APPENDING, GOOD, Bench, decisions
 
 RUNS = int(os.environ.get("DIT_FAULTY_RUNS", "1"))
@@ -59,7 +60,32 @@ def _run(bench: Bench, rest: str, project: str, commit: str) -> Report:
     """A run whose warehouse is at `rest`; its steps reach the warehouse undisturbed, since they do not ask again."""
     pipeline = wiring.find_pipeline("visits", bench.settings)
     undisturbed = wiring.surroundings(bench.settings)
-    warehouse = BigQueryWarehouse.local(rest=rest, project=project)
+    local = BigQueryWarehouse.local(rest=rest, project=project)
+    warehouse = BigQueryWarehouse(local.client, engine="local", answer_seconds=PATIENCE_SECONDS)
     place = wiring.workplace(pipeline, bench.settings, replace(undisturbed, warehouse=warehouse))
     asked = api.Asked(pipeline="visits", commit=commit, modes=MODES)
     return api.run_prepared(api.make_request(asked, pipeline, place, bench.settings), place)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Once(Faults):
+    """The first request that goes on to the warehouse meets one fault, the others none."""
+
+    what: str
+
+    def next(self) -> str | None:
+        with self.lock:
+            self.counts["asked"] += 1
+            return self.what if self.counts["asked"] == 1 else None
+
+
+@pytest.mark.parametrize("what", FAULTS)
+def test_each_fault_alone_is_outlived(local_cloud: LocalCloud, what: str) -> None:
+    """The statement is asked for again, with its answer, and no error."""
+    faults = _Once(chance=random.Random(0), share=0.0, what=what)
+    with proxy(local_cloud.rest, faults) as rest:
+        client = BigQueryWarehouse.local(rest=rest, project=local_cloud.project).client
+        warehouse = BigQueryWarehouse(client, engine="local", answer_seconds=PATIENCE_SECONDS)
+        rows = warehouse.query(Statement(sql="SELECT 1 AS n")).rows
+
+    assert (rows[0]["n"], faults.counts["asked"] > 1) == (1, True)

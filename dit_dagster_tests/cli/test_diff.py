@@ -126,3 +126,78 @@ def test_another_input_on_each_side_is_incomparable(bench: Bench) -> None:
     assert {one["verdict"] for one in described["comparisons"]} == {"INCOMPARABLE"}
     assert described["outcome"] == "inconclusive"
     bench.load()
+
+
+def test_announced_differences_are_expected_and_others_are_not(dit: Dit, tmp_path: Path) -> None:
+    """By output: exactly these rows differ. One that does not show is a difference, as is any other."""
+    rows = "day = DATE '2024-01-07'"
+    right, wrong = tmp_path / "right.yaml", tmp_path / "wrong.yaml"
+    file = tmp_path / "diff.json"
+    bindings = ("--binding", "before=good", "--binding", "after=appending", "--fail-on-diff")
+    told = dit("diff", "visits", *bindings, "--modes", "bftruncate", *MODES[2:], "--json", str(file))
+    explained = json.loads(file.read_text())["comparisons"][0]["explanation"]
+    differing = sum(explained[kind] for kind in ("only_left", "only_right", "changed", "multiplicity"))
+    right.write_text(f'daily: {{where: "TRUE", rows: {differing}}}\n')
+    wrong.write_text(f'daily: {{where: "{rows}", rows: {differing + 1}}}\n')
+
+    announced = dit(
+        "diff", "visits", *bindings, "--modes", "bftruncate", *MODES[2:], "--expect", str(right), "--json", str(file)
+    )
+    other = dit("diff", "visits", *bindings, "--modes", "bftruncate", *MODES[2:], "--expect", str(wrong))
+
+    assert (told.code, announced.code, other.code) == (1, 0, 1), announced.out
+    assert verdicts(file) == {"after.bftruncate": "EXPECTED_DIFFERENCE"}
+
+
+@pytest.mark.parametrize("after", ["appending", "tidied", "good"])
+def test_an_announced_difference_that_does_not_show_fails(dit: Dit, tmp_path: Path, after: str) -> None:
+    """Whatever else is only reported: other rows, no rows, or the same code."""
+    announced = tmp_path / "announced.yaml"
+    announced.write_text('daily: {where: "TRUE", rows: 999}\n')
+    bindings = ("--binding", "before=good", "--binding", f"after={after}", "--modes", "bftruncate", *MODES[2:])
+
+    assert dit("diff", "visits", *bindings).code == 0
+    assert dit("diff", "visits", *bindings, "--expect", str(announced)).code == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "write each output"),
+        ("daily: {where: x}", "rows"),
+        ("daily: {where: x, rows: 1, more: 2}", "more: unknown field; allowed: rows, where"),
+        ("daily: {where: x, rows: yes}", "rows: Input should be a valid integer"),
+        ("daily: {where: '', rows: 1}", "where: String should have at least 1 character"),
+        ("none: {where: x, rows: 1}", "no output 'none'"),
+        ("[", "wrong.yaml"),
+    ],
+)
+def test_a_wrong_file_is_refused_before_anything_is_run(dit: Dit, tmp_path: Path, text: str, said: str) -> None:
+    """It names the file or the output, and what is allowed."""
+    file = tmp_path / "wrong.yaml"
+    file.write_text(text)
+
+    refused = dit("diff", "visits", "--binding", "a=good", "--binding", "b=tidied", "--expect", str(file))
+
+    assert (refused.code, said in refused.err) == (2, True), refused
+
+
+def test_an_image_is_of_a_binding_that_there_is(dit: Dit) -> None:
+    """Each once."""
+    bindings = ("--binding", "a=good", "--binding", "b=tidied")
+    for images in (("c=x:1",), ("a",), ("a=x:1", "a=x:2")):
+        given = [part for image in images for part in ("--binding-worker-image", image)]
+        refused = dit("diff", "visits", *bindings, *given)
+        assert (refused.code, "there are a, b" in refused.err) == (2, True), refused
+
+
+def test_the_page_tells_each_change_once(dit: Dit, tmp_path: Path) -> None:
+    """For all modes of which the same is to be said, beside the versions."""
+    page = tmp_path / "diff.html"
+    bindings = ("--binding", "before=good", "--binding", "tidy=tidied", "--binding", "after=appending")
+
+    dit("diff", "visits", *bindings, *MODES, "--html", str(page))
+
+    text = page.read_text()
+    assert ("before ~ tidy in bf, bftruncate: IDENTICAL" in text, text.count("DIFFERENT")) == (True, 1)
+    assert all(name in text for name in ("before", "tidy", "after", "Its own modes"))

@@ -14,7 +14,7 @@ from dit_dagster_tests.cli.conftest import Dit
 from dit_dagster_tests.scenarios.bench import Bench
 
 WRONG = [
-    pytest.param(["run", "visit"], "unknown pipeline 'visit'; there are flight_gaps, visits", id="unknown pipeline"),
+    pytest.param(["run", "visit"], "unknown pipeline 'visit'; there are encounters, ", id="unknown pipeline"),
     pytest.param(
         ["run", "visits", "--modes", "bf,bdf"], "unknown mode 'bdf' in --modes; visits has bf, bfd,", id="unknown mode"
     ),

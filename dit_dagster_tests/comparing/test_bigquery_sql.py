@@ -102,6 +102,16 @@ def test_it_is_googlesql_with_every_name_quoted(name: str) -> None:
     assert all(column.this.quoted for column in columns)
 
 
+def test_a_key_within_a_struct_is_a_field_of_it() -> None:
+    """And no column whose name has a dot in it, which BigQuery does not have."""
+    table = facts(Field(name="s", type="STRUCT", fields=(Field(name="id", type="INT64"),)))
+    of = Input(table=table.name, layout=layout(table, ComparisonPolicy(keys=("s.id",)), engine="bigquery"))
+
+    sql = digest_statement([of], engine("bigquery")).sql
+
+    assert "GROUP BY (`t`.`s`).`id`" in sql
+
+
 def test_days_and_boundaries_are_parameters() -> None:
     """With a plain range beside the list of days, which prunes partitions."""
     parameters = statements()["residue"].parameters

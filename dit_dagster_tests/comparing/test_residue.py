@@ -26,7 +26,8 @@ def test_buckets_find_the_same_residue(warehouse: Warehouse, dataset: DatasetNam
     def told(rows: int) -> set[str]:
         question = Question(left=of[0], right=of[1], days=None, boundaries=(), expected=None, rows=rows)
         answer = warehouse.query(residue_statement(question, engine("local")))
-        return {str(sorted(row.items(), key=lambda item: item[0])) for row in answer.rows}
+        said = [row for row in answer.rows if row["told"] != "sums"]
+        return {str(sorted(row.items(), key=lambda item: item[0])) for row in said}
 
     assert told(MANY_ROWS + 1) == told(0)
     assert len(told(0)) == 9

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dit_dagster.adapters.environments import UvEnvironments
+from dit_dagster.adapters.environments import UvEnvironments, what_it_asks_for
 from dit_dagster.adapters.memory import MemoryEnvironments
 from dit_dagster.errors import EnvironmentFailed
 from dit_dagster.model.identity import Commit, Tree
@@ -108,3 +108,55 @@ def test_a_tree_without_a_lock_is_resolved_once(uv: UvEnvironments, tmp_path: Pa
     kept.write_text("# resolved differently\n", encoding="utf-8")
 
     assert uv.identity(checkout) != identity
+
+
+PACKAGE = """
+from setuptools import setup
+setup(name="tool", version="1", py_modules=["tool"], entry_points={"console_scripts": ["tool = tool:main"]})
+"""
+
+
+@pytest.mark.parametrize(
+    ("listed", "asked"),
+    [
+        pytest.param("tool-a==1.0\n# note\ntool-b[x]==2.0; python_version > '3'\n", "requirements.txt", id="pins"),
+        pytest.param("tool-a==1.0\ntool-b>=2.0\n", "setup.py", id="ranges"),
+        pytest.param("# nothing\n", "setup.py", id="nothing"),
+        pytest.param(None, "setup.py", id="no list"),
+    ],
+)
+def test_exact_pins_are_preferred_to_what_a_package_asks_for(tmp_path: Path, listed: str | None, asked: str) -> None:
+    """A package names ranges, and what they allow changes by the day."""
+    (tmp_path / "setup.py").write_text(PACKAGE, encoding="utf-8")
+    if listed is not None:
+        (tmp_path / "requirements.txt").write_text(listed, encoding="utf-8")
+
+    assert what_it_asks_for(tmp_path) == (asked,)
+
+
+def test_declared_requirements_come_before_what_the_tree_would_be_asked(tmp_path: Path) -> None:
+    """A tree whose needs are in files of other names; one that is missing is named."""
+    variables = {**os.environ, "UV_OFFLINE": "1"}
+    checkout = a_checkout(tmp_path / "tree", {"job.py": "", "needs.txt": "# nothing\n", "more.txt": "nowhere==1\n"})
+    one = UvEnvironments(tmp_path / "home", variables, requirements=["needs.txt"])
+
+    one.ensure(checkout)
+
+    with pytest.raises(EnvironmentFailed, match="nowhere"):
+        UvEnvironments(tmp_path / "home", variables, requirements=["needs.txt", "more.txt"]).ensure(checkout)
+    with pytest.raises(EnvironmentFailed, match=r"absent\.txt"):
+        UvEnvironments(tmp_path / "home", variables, requirements=["absent.txt"]).ensure(checkout)
+
+
+def test_what_an_image_happens_to_have_is_asked_for_besides(tmp_path: Path) -> None:
+    """A program that does not name all that it needs; without a registry the name shows that it was asked for."""
+    checkout = a_checkout(tmp_path / "tree", {"job.py": ""})
+    plain, more = (
+        UvEnvironments(tmp_path / "home", {**os.environ, "UV_OFFLINE": "1"}, packages=packages)
+        for packages in ((), ("nowhere-to-be-found<9",))
+    )
+
+    plain.ensure(checkout)
+
+    with pytest.raises(EnvironmentFailed, match="nowhere-to-be-found"):
+        more.ensure(checkout)

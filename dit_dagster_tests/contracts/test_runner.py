@@ -11,10 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from dit_dagster.adapters.docker import ContainerPlace, ContainerRunner, EngineImages
 from dit_dagster.adapters.memory import MemoryRunner
 from dit_dagster.adapters.process import ProcessRunner
 from dit_dagster.errors import StepFailed
+from dit_dagster.model.container import Container
+from dit_dagster.model.identity import ImageDigest
 from dit_dagster.ports import Invocation, PipelineRunner
+from dit_dagster_tests.containers.engine import BASE
 
 SCRIPT = """
 import os, sys, time
@@ -30,6 +34,9 @@ elif what == "raise":
 elif what == "sleep":
     time.sleep(60)
 """
+
+OF_ANY_PROGRAM = {"LC_CTYPE", "PATH", "HOSTNAME", "HOME"}
+"""What a program has without being given it: from its interpreter, or from any container."""
 
 pytestmark = pytest.mark.usefixtures("signals_as_usual")
 
@@ -60,16 +67,28 @@ class Runner:
     port: PipelineRunner
     directory: Path
     program: tuple[str, ...]
+    image: ImageDigest | None = None
 
     def __call__(self, *arguments: str) -> Invocation:
-        return Invocation(arguments=(*self.program, *arguments), directory=self.directory, variables={"ONLY": "1"})
+        return Invocation(
+            arguments=(*self.program, *arguments),
+            directory=self.directory,
+            variables={"ONLY": "1"},
+            image=self.image,
+        )
 
 
-@pytest.fixture(params=["process", "memory"])
+@pytest.fixture(params=["process", "memory", "docker"])
 def runner(request: pytest.FixtureRequest, tmp_path: Path) -> Runner:
     if request.param == "memory":
         return Runner(port=MemoryRunner({"program": in_memory}), directory=tmp_path, program=("program",))
     (tmp_path / "program.py").write_text(SCRIPT)
+    if request.param == "docker":
+        engine = request.getfixturevalue("engine")
+        container = Container(image=BASE, volumes=("./:/tree",), workdir="/tree")
+        port = ContainerRunner(engine.variables, container, ContainerPlace(network="none"))
+        image = EngineImages(engine.variables, network="none").resolve(BASE)
+        return Runner(port=port, directory=tmp_path, program=("python", "-S", "-E", "program.py"), image=image)
     # Without site: the test program starts fast and has no variables of its own.
     return Runner(port=ProcessRunner(), directory=tmp_path, program=(sys.executable, "-S", "-E", "program.py"))
 
@@ -108,7 +127,7 @@ def test_a_step_has_the_variables_it_was_given(runner: Runner) -> None:
 
     runner.port.run(runner("variables"), line=lines.append, stopped=never)
 
-    assert [name for name in lines if name != "LC_CTYPE"] == ["ONLY"]
+    assert [name for name in lines if name not in OF_ANY_PROGRAM] == ["ONLY"]
 
 
 def test_a_program_that_is_not_there_is_named(runner: Runner) -> None:

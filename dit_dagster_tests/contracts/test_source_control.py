@@ -105,6 +105,24 @@ def test_a_path_that_is_not_there_is_refused(sources: Sources) -> None:
         sources.port.tree(commit, ["src", "lib"])
 
 
+def test_a_working_copy_is_nobody_elses(sources: Sources) -> None:
+    """What is written, added or removed in it is in no other, nor in the checkout; afterwards it is gone."""
+    commit = Commit(sources.commit(FILES, "v1"))
+    checkout = sources.port.checkout(commit, sources.port.tree(commit))
+
+    with sources.port.working_copy(checkout) as one, sources.port.working_copy(checkout) as other:
+        (one.directory / "src" / "job.py").write_text("print(2)\n")
+        (one.directory / "left.txt").write_text("for the next\n")
+        (one.directory / "README.md").unlink()
+
+        assert files_below(other.directory) == files_below(checkout.directory) == FILES
+        assert (one.commit, one.tree) == (checkout.commit, checkout.tree)
+        assert one.scratch is not None
+        assert other.scratch is not None
+        assert (one.scratch == other.scratch, files_below(one.scratch)) == (False, {})
+    assert not one.directory.exists()
+
+
 def files_below(directory: Path) -> dict[str, str]:
     return {str(file.relative_to(directory)): file.read_text() for file in directory.rglob("*") if file.is_file()}
 

@@ -12,6 +12,8 @@ from dit_dagster.api import Asked, make_request
 from dit_dagster.defs.component import pipeline_definitions
 from dit_dagster.defs.vocabulary import CACHE_TAG, Vocabulary
 from dit_dagster.model.identity import Commit
+from dit_dagster.model.state import PhaseRecord
+from dit_dagster.ports import Statement
 from dit_dagster.running.goldens import set_golden
 from dit_dagster.running.run import prospect
 from dit_dagster.settings import Settings
@@ -136,10 +138,12 @@ def test_a_reuse_is_still_a_materialisation(bench: Bench, good: Done) -> None:
 
 
 def test_a_check_alone_judges_the_latest_pin(bench: Bench, good: Done) -> None:
-    """After a run it can be repeated by itself."""
+    """After a run it can be repeated by itself. The report is of the whole pin, so the other pair is judged as well."""
     result = _check_alone(bench, good.commit)
 
-    assert [one.passed for one in result.get_asset_check_evaluations()] == [True]
+    found = bench.evaluations(result)
+    assert found["bfd/daily/equals_bf"].passed
+    assert {one.passed for one in found.values()} == {True}
 
 
 def test_a_check_without_a_pin_does_not_pass(bench: Bench) -> None:
@@ -162,6 +166,43 @@ def test_steps_without_a_pin_go_on_from_the_latest_one(bench: Bench) -> None:
     assert (failed.success, result.success) == (False, True)
     assert [one["verdict"] for one in report["comparisons"]] == ["IDENTICAL", "IDENTICAL"]
     assert report["outcome"] == "pass"
+
+
+def test_a_run_that_goes_on_ends_with_the_last_of_its_own_modes(bench: Bench) -> None:
+    """The first that ends finds the failure of the other in the earlier run, and must not take it for its own."""
+    commit = bench.commit("crashes-once and is mended")
+    failed = bench.run(commit)
+    bench.mended.add("crashes-once")
+
+    result = _outputs_alone(bench, commit, "bfd", "bftruncate")
+
+    [report] = [event.payload for event in bench.events("run_finished") if event.run_id == result.run_id]
+    assert (failed.success, result.success) == (False, True)
+    assert {mode["mode"]: mode["outcome"] for mode in report["modes"]} == dict.fromkeys(
+        ("bf", "bfd", "bftruncate"), "ran"
+    )
+    assert report["outcome"] == "pass"
+
+
+def test_a_run_that_goes_on_judges_the_states_that_there_are(bench: Bench) -> None:
+    """An earlier run passed; since then somebody has emptied a table. Its verdict is not this run's."""
+    commit = bench.commit("good until it is emptied")
+    passed = bench.run(commit)
+    events = [event for event in bench.events("committed") if event.payload["commit"] == commit]
+    records = [record for event in events if (record := PhaseRecord.readable(event.payload)) is not None]
+    [last] = [record for record in records if (record.mode, record.index) == ("bfd", 2)]
+    for table in last.tables:
+        bench.place.warehouse.query(Statement(sql=f"DELETE FROM {table.name.sql} WHERE TRUE"))
+
+    result = _outputs_alone(bench, commit, "bfd")
+
+    [report] = [event.payload for event in bench.events("run_finished") if event.run_id == result.run_id]
+    assert passed.success
+    assert report["outcome"] == "error"
+    assert {one["right"]: one["verdict"] for one in report["comparisons"]} == {
+        "bfd": "ERROR",
+        "bftruncate": "IDENTICAL",
+    }
 
 
 def test_a_run_that_must_resume_is_refused_without_a_state(bench: Bench) -> None:
@@ -246,13 +287,23 @@ def test_the_reference_is_checked_against_the_golden_state(bench: Bench) -> None
     before = held.evaluations(held.run(old, assets=assets))
     asked = Asked(pipeline="trips", commit=old, modes=["bf"], golden=False)
     request = make_request(asked, pipeline, held.place, Settings.read())
-    set_golden(prospect(request, held.place), held.registry)
+    set_golden(prospect(request, held.place), held.place)
 
     after = held.evaluations(held.run(new, assets=assets))
 
     assert [(name, one.passed) for name, one in before.items()] == [("bf/daily/equals_golden", False)]
     assert [(name, one.passed) for name, one in after.items()] == [("bf/daily/equals_golden", True)]
     assert after["bf/daily/equals_golden"].metadata["verdict"].value == "IDENTICAL"
+
+
+def _outputs_alone(bench: Bench, commit: str, *modes: str) -> dg.ExecuteInProcessResult:
+    """The steps of these modes without their checks, as somebody selects them in the page."""
+    assets = dg.AssetSelection.assets(*(bench.words.output(mode, "daily") for mode in modes))
+    job = dg.define_asset_job("outputs", selection=assets.without_checks(), partitions_def=bench.words.commits)
+    definitions = dg.Definitions.merge(bench.definitions, dg.Definitions(jobs=[job]))
+    return definitions.resolve_job_def("outputs").execute_in_process(
+        instance=bench.instance, tags={"dagster/partition": commit}, raise_on_error=False
+    )
 
 
 def _check_alone(bench: Bench, commit: str) -> dg.ExecuteInProcessResult:

@@ -10,11 +10,20 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from dit_dagster.demo.history import HISTORY, DemoRepository, files_below, files_of, overlay_of, prepare
+from dit_dagster.demo.history import (
+    FLIGHT_GAPS_BEAM,
+    HISTORY,
+    DemoRepository,
+    files_below,
+    files_of,
+    overlay_of,
+    prepare,
+)
 from dit_dagster.errors import UsageError
 
 COMMITS = {
@@ -28,6 +37,10 @@ COMMITS = {
     "bug-tie-break": "4402dbfb1bc71e9ed0def7f6c45fcc459d095c5c",
     "bug-local-day": "47251aeb047920af26211e1379b410cd9acc3a7f",
     "bug-last-day": "b63c65654e821718796aa12f533f9cf0bec84abb",
+}
+BEAM_COMMITS = {
+    "v1": "a69f7d15422156dcffb3ff09a91697693641be27",
+    "bug-lost-at-boundary": "dc0530ea858f95e66363f705909a5bdb1147d524",
 }
 
 TAGS = [revision.tag for revision in HISTORY]
@@ -214,6 +227,17 @@ def test_what_goes_wrong_is_a_small_change_that_looks_right(tag: str) -> None:
 
     assert 1 <= len(changed) <= 10
     assert not re.search(r"bug|wrong|break|fault", message, re.IGNORECASE)
+
+
+def test_the_beam_sample_has_a_history_of_its_own(tmp_path: Path) -> None:
+    """The same two commits everywhere; the second changes one file, which the workers run."""
+    made = prepare(tmp_path / "beam", FLIGHT_GAPS_BEAM)
+    lock = files_of("v1", FLIGHT_GAPS_BEAM)["requirements.lock"].decode()
+
+    assert dict(made.commits) == BEAM_COMMITS
+    assert list(overlay_of("bug-lost-at-boundary", FLIGHT_GAPS_BEAM)) == ["flight_gaps_beam/detect.py"]
+    assert "://" not in lock
+    assert f"apache-beam=={version('apache-beam')} " in lock, "the local Dataflow's own image is of another Beam"
 
 
 def test_no_version_knows_of_this_project() -> None:

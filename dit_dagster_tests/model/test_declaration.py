@@ -25,10 +25,16 @@ def test_the_smallest_declaration_is_enough() -> None:
     assert (smallest.tail, smallest.lookback, smallest.default_modes) == (3, 1, ("bf", "bfd", "bftruncate"))
 
 
+KEYS = {"source": "trips", "key": "v"}
 WRONG = [
     pytest.param({"name": None}, "name: Field required", id="no name"),
     pytest.param({"name": "Trips-2"}, "name: 'Trips-2' is not a pipeline's name; use up to 40", id="a bad name"),
-    pytest.param({"colour": "red"}, "colour: unknown field; allowed: code, default_modes", id="an unknown field"),
+    pytest.param(
+        {"sources": {"trips": {"table": "raw.trips"}}, "cohorts": {"dense": {"rows_per_day": 5}}},
+        "cohorts.dense.rows_per_day: no source declares its day, so that nothing would be counted",
+        id="rows per day of no day",
+    ),
+    pytest.param({"colour": "red"}, "colour: unknown field; allowed: code, cohorts, container", id="an unknown field"),
     pytest.param({"steps": []}, "steps: ", id="no step"),
     pytest.param({"outputs": {}}, "outputs: ", id="no output"),
     pytest.param({"sources": {}}, "sources: ", id="no source"),
@@ -49,13 +55,39 @@ WRONG = [
         id="dates of another kind",
     ),
     pytest.param({"steps": [{**STEP, "window": "all"}]}, "'phase' or 'from_start'", id="a window of another kind"),
-    pytest.param({"steps": [{**STEP, "retries": 3}]}, "steps.0.retries: unknown field; allowed: command", id="retries"),
+    pytest.param(
+        {"steps": [{**STEP, "retries": 3}]}, "steps.0.retries: unknown field; allowed: beam, command", id="retries"
+    ),
+    pytest.param({"code": {"packages": ["a b"]}}, "code.packages: 'a b' names no package", id="no package"),
+    pytest.param(
+        {"code": {"packages": ["a @ https://b.example/a.whl"]}}, "not fetched from an address", id="an address"
+    ),
     pytest.param({"steps": [{"name": "x", "command": []}]}, "steps.0.command: ", id="an empty command"),
     pytest.param({"steps": [STEP, STEP]}, "steps: two steps have one name", id="two steps of one name"),
     pytest.param(
         {"steps": [{**STEP, "command": ["x", "{source.trip}"]}]},
-        "steps.count: no placeholder {source.trip}; allowed: dataset, end, prefix, project, source.trips, start",
+        "steps.count: no placeholder {source.trip}; allowed: dataset, end, labels, prefix, project, source.trips",
         id="a misspelled placeholder",
+    ),
+    pytest.param(
+        {"steps": [{**STEP, "beam": {"worker_image": "gaps:{comit}"}}]},
+        "steps.count.beam: no placeholder {comit}; allowed: commit, dataset, end",
+        id="a misspelled placeholder of Beam's options",
+    ),
+    pytest.param(
+        {"steps": [{**STEP, "beam": {"flags": {"labels": None, "job_name": None}}}]},
+        "steps.count.beam.flags: of labels and job_name one must be passed; a job is found by it",
+        id="nothing by which a job would be found",
+    ),
+    pytest.param(
+        {"steps": [{**STEP, "beam": {"image": "gaps"}}]},
+        "steps.0.beam.image: unknown field; allowed: flags, max_workers, project",
+        id="an option that Beam does not get",
+    ),
+    pytest.param(
+        {"steps": [{**STEP, "beam": {"flags": {"region": "region"}}}]},
+        "steps.0.beam.flags.region: String should match pattern",
+        id="an option's name without dashes",
     ),
     pytest.param({"steps": [{**STEP, "command": ["x", "{}"]}]}, "steps.count: no placeholder {}", id="no name"),
     pytest.param({"steps": [{**STEP, "command": ["x", "{start"]}]}, "'{start' is not a template", id="an open brace"),
@@ -129,6 +161,40 @@ WRONG = [
         {"mutations": {"m": {"restrict_keys": {"source": "trips", "key": "v", "chosen_by": {"output": "o"}}}}},
         "mutations.m.chosen_by.output: no output 'o'",
         id="keys of no output",
+    ),
+    pytest.param(
+        {"mutations": {"m": {"restrict_keys": {**KEYS, "chosen_by": {"output": "daily", "where": "day < {end-X}"}}}}},
+        "mutations.m.chosen_by.where: {end-X} is not a moment, such as {end-T}",
+        id="keys of no day",
+    ),
+    pytest.param(
+        {
+            "mutations": {
+                "m": {"restrict_keys": {**KEYS, "chosen_by": {"output": "daily", "where": "{outage_end} > day"}}}
+            }
+        },
+        "mutations.m.chosen_by.where: {outage_end} is not a moment",
+        id="keys of no outage",
+    ),
+    pytest.param(
+        {"versions": [{"has": "a.py", "lacks": "b.py", "commands": {"count": ["x"]}}]},
+        "versions.0: a version is told by exactly one of has and lacks",
+        id="a version told twice",
+    ),
+    pytest.param(
+        {"versions": [{"has": "a.py", "commands": {"tally": ["x"]}}]},
+        "versions.0.commands: no step 'tally'; there are count",
+        id="a version of no step",
+    ),
+    pytest.param(
+        {"versions": [{"has": "a.py", "commands": {"count": ["x", "{day}"]}}]},
+        "versions.0.commands.count: no placeholder {day}",
+        id="a version's misspelled placeholder",
+    ),
+    pytest.param(
+        {"outputs": {"daily": {"sharded": "on", "view": "{table}_last"}}},
+        "outputs.daily: sharded tables are compared as a view of their own",
+        id="shards and a view",
     ),
     pytest.param({"parameters": {"x": float("nan")}}, "parameters.x", id="a parameter that is no number"),
     pytest.param({"parameters": {"x": [1]}}, "parameters.x", id="a list as parameter"),
@@ -219,7 +285,7 @@ def test_placeholders_are_all_that_a_command_may_say() -> None:
     pipeline = a_pipeline(parameters={"hours": 48}, intermediates=["shards"])
 
     assert pipeline.placeholders() == {
-        *("start", "end", "project", "dataset", "prefix"),
+        *("start", "end", "project", "dataset", "prefix", "labels"),
         *("source.trips", "table.daily", "table.shards", "parameter.hours"),
     }
 
@@ -256,3 +322,26 @@ def test_an_output_is_compared_by_its_policy_alone() -> None:
 
     assert "view" not in output.policy.model_dump()
     assert output.policy.keys == ("day",)
+
+
+OLD, NEW = ("old", "{start}"), ("new", "{start}")
+
+
+@pytest.mark.parametrize(
+    ("tree", "command"),
+    [
+        pytest.param({"new.py"}, NEW, id="has"),
+        pytest.param({"cli.py"}, ("count",), id="none fits"),
+        pytest.param(set(), OLD, id="lacks"),
+        pytest.param({"new.py", "cli.py"}, NEW, id="the first that fits"),
+    ],
+)
+def test_commands_are_those_of_the_trees_version(tree: set[str], command: tuple[str, ...]) -> None:
+    """A tree is told by a path that it has or lacks; what a version does not name stays as declared."""
+    step = {"name": "count", "command": ["count"], "dates": "inclusive"}
+    versions = [{"has": "new.py", "commands": {"count": NEW}}, {"lacks": "cli.py", "commands": {"count": OLD}}]
+
+    pipeline = a_pipeline(steps=[step], versions=versions).of_tree(tree.__contains__)
+
+    assert [(one.command, one.dates) for one in pipeline.steps] == [(command, "inclusive")]
+    assert pipeline.versions == ()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import pytest
 
-from dit_dagster.model.identity import TableName
-from dit_dagster.model.state import PhaseRecord, Touched
+from dit_dagster.model.identity import JobId, TableName
+from dit_dagster.model.state import JobRecord, PhaseRecord, Touched
 from dit_dagster.model.window import Window
-from dit_dagster_tests.builders import a_plan, record_of_node
+from dit_dagster_tests.builders import a_pipeline, a_plan, record_of_node
 
 TOUCHED = Touched(
     source="trips",
@@ -20,10 +21,13 @@ TOUCHED = Touched(
     by_day={date(2013, 12, 30): 3, None: 1},
 )
 
+JOB = JobRecord(step="count", id=JobId("1"), name="dit-count", state="DONE", images=("gaps:v1",), metrics={"seen": 2})
+
 
 def a_record() -> PhaseRecord:
-    node = next(iter(a_plan("bf").nodes.values()))
-    return record_of_node(node, touched=(TOUCHED,))
+    steps = [{"name": "count", "command": ["count"], "beam": {}}]
+    node = next(iter(a_plan("bf", pipeline=a_pipeline(steps=steps)).nodes.values()))
+    return record_of_node(node, touched=(TOUCHED,), jobs=(JOB,))
 
 
 def test_a_record_comes_back_as_it_was_written() -> None:
@@ -63,3 +67,18 @@ def test_a_role_leads_to_its_table() -> None:
     record = a_record()
 
     assert (record.table("daily"), record.table("other")) == (record.tables[0].name, None)
+
+
+@pytest.mark.parametrize(
+    ("images", "worker", "code"),
+    [
+        pytest.param(("gaps:v1",), None, "gaps:v1", id="by its name"),
+        pytest.param(("gaps:v1",), "sha256:1", "sha256:1", id="by what it holds"),
+        pytest.param(("gcr.io/cloud-dataflow/v1beta3/beam_python3.11_sdk:2.77.0",), "any", None, id="Google's"),
+        pytest.param(("apache/beam_python3.11_sdk@sha256:1",), None, None, id="Beam's"),
+        pytest.param((), None, None, id="none"),
+    ],
+)
+def test_the_code_of_workers(images: tuple[str, ...], worker: str | None, code: str | None) -> None:
+    """Beam's own images hold nothing of a pipeline: two commits may share one."""
+    assert replace(JOB, images=images, worker=worker).code == code

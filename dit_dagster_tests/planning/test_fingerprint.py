@@ -45,6 +45,7 @@ OTHER = {
     "replica": 1,
     "private_to": "bf/0",
     "parents": (Fingerprint("0" * 64),),
+    "container": {"image": "trips:1"},
 }
 
 
@@ -120,12 +121,14 @@ def test_fingerprints_are_pinned() -> None:
     """A change of these values makes every recorded state unreachable: raise SCHEMA_VERSION with it."""
     golden = {
         "bare": inputs().fingerprint,
-        "everything": inputs(**OTHER).fingerprint,
+        "everything": inputs(**{**OTHER, "container": None}).fingerprint,
+        "everything in a container": inputs(**OTHER).fingerprint,
     }
 
     assert golden == {
         "bare": "8e6f7600c52487e783e555b107c6fbd0d64f3681c5632d1be5ac871d7cc0d086",
         "everything": "ac83e9d77ed716cf0928cabb393316bd0d97bf5a2c8c087e07db8dd303dba60b",
+        "everything in a container": "362756ecc93b28f4cdd1a70a5d6cc363c6d84c83049f6b3f44b5a89c3b197596",
     }
 
 

@@ -12,7 +12,11 @@ from typing import Any
 
 import pytest
 
+from dit_dagster.model.beam import Beam
+from dit_dagster.model.cohort import DefaultWindow, Selection
+from dit_dagster.model.container import Container
 from dit_dagster.model.experiment import CodeIdentity, Request, SourceIdentity
+from dit_dagster.model.golden import KeptSource
 from dit_dagster.model.identity import Commit, ExperimentId, Fingerprint, ImageDigest, TableName, Tree
 from dit_dagster.model.mode import Dailies, Mode, Slice
 from dit_dagster.model.mutation import (
@@ -23,9 +27,9 @@ from dit_dagster.model.mutation import (
     SetValues,
     ShiftTimestamps,
 )
+from dit_dagster.model.origin import Committed
 from dit_dagster.model.pipeline import (
     Code,
-    DefaultWindow,
     Outage,
     Output,
     Pipeline,
@@ -33,6 +37,7 @@ from dit_dagster.model.pipeline import (
     Source,
     SqlHook,
     Step,
+    Version,
     Versioned,
     parse_pipeline,
 )
@@ -45,7 +50,8 @@ from dit_dagster_tests.builders import CODE, a_golden, a_plan, source_identity
 
 KINDS: tuple[Any, ...] = (
     *(PhaseInputs, CodeIdentity, SourceIdentity),
-    *(Request, Pipeline, DefaultWindow, Source, Code, Outage, Step, SqlHook, PythonHook, Output, Versioned),
+    *(Request, Pipeline, Container, DefaultWindow, Source, Code, Outage, Step, Beam, Version),
+    *(SqlHook, PythonHook, Output, Versioned),
     *(Mode, Slice, Dailies, RestrictKeys, ChosenBy, DropRows, ShiftTimestamps, SetValues, ProjectColumns),
 )
 PAGE = (Path(__file__).parents[2] / "docs" / "identity.md").read_text(encoding="utf-8")
@@ -81,6 +87,7 @@ def test_the_docs_show_this_table() -> None:
     }
 
 
+NEWER = {"has": "new.py", "commands": {"count": ["count", "--from", "{start}"]}}
 ALL = {"kind": "slice", "from": "start", "to": "end"}
 WHOLE: dict[str, Any] = {
     "name": "trips",
@@ -88,11 +95,16 @@ WHOLE: dict[str, Any] = {
     "window": {"start": date(2013, 1, 1), "end": date(2014, 1, 1)},
     "tail": 4,
     "lookback": 4,
+    "runner": "docker",
+    "container": {"image": "trips:{commit}"},
     "sources": {
         "trips": {"table": "raw.trips", "day": "left_at"},
         "calls": {"table": "raw.calls", "day": "at"},
     },
-    "steps": [{"name": "count", "command": ["count", "{start}", "{end}"]}, {"name": "more", "command": ["more"]}],
+    "steps": [
+        {"name": "count", "command": ["count", "{start}", "{end}"]},
+        {"name": "more", "command": ["more"], "beam": {}},
+    ],
     "hooks": [
         {"name": "fill", "after": "count", "table": "daily", "sql": "fill.sql"},
         {"name": "sieve", "after": "count", "table": "daily", "python": "hooks:sieve"},
@@ -167,6 +179,7 @@ DECLARED: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "Pipeline.name": ("own", {"name": "renamed"}),
     "Pipeline.repository": ("own", {"repository": "/elsewhere"}),
     "Pipeline.description": ("own", {"description": "new"}),
+    "Pipeline.default_branch": ("own", {"default_branch": "trunk"}),
     "Pipeline.window": ("own", {"window": {"start": date(2012, 1, 1), "end": date(2013, 1, 1)}}),
     "DefaultWindow.start": ("own", {"window.start": date(2012, 1, 1)}),
     "DefaultWindow.end": ("own", {"window.end": date(2015, 1, 1)}),
@@ -175,8 +188,13 @@ DECLARED: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "Pipeline.reads_back": ("own", {"reads_back": 9}),
     "Pipeline.owns_to_end": ("own", {"owns_to_end": False}),
     "Pipeline.sharing": ("own", {"sharing": "off"}),
+    "Pipeline.verify": ("own", {"verify": "digest"}),
     "Pipeline.golden": ("own", {"golden": "on"}),
     "Pipeline.keep": ("own", {"keep": "9d"}),
+    "Code.packages": ("own", {"code": {"packages": ["setuptools<81"]}}),
+    "Code.requirements": ("own", {"code": {"requirements": ["needs.txt"]}}),
+    "Pipeline.contract": ("own", {"contract": {"dry_run": {"count": ["--dry-run"]}}}),
+    "Pipeline.pulls": ("own", {"pulls": {"remote": "https://git.example/o/n"}}),
     "Pipeline.parameters": ("own", {"parameters": {"hours": 1}}),
     "Pipeline.sources": ("own", {"sources.more": {"table": "raw.more"}}),
     "Pipeline.steps": ("own", {"steps": [*WHOLE["steps"], {"name": "again", "command": ["count"]}]}),
@@ -185,6 +203,8 @@ DECLARED: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "Pipeline.mutations": ("on_fewer", {"mutations.fewer.drop_rows.where": "FALSE"}),
     "Pipeline.outage": ("outage_recovery", {"outage": {"from": "end-8", "to": "end-6", "sources": ["trips"]}}),
     "Pipeline.modes": ("own", {"modes.own.phases": [ALL]}),
+    "Pipeline.cohorts": ("own", {"cohorts": {"small": {"sources": {"trips": "raw.few"}}}}),
+    "Pipeline.default_cohort": ("own", {"cohorts": {"small": {}}, "default_cohort": "small"}),
     "Pipeline.reference": ("own", {"reference": "own"}),
     "Pipeline.default_modes": ("own", {"default_modes": ["own"]}),
     "Source.table": ("own", {"sources.trips.table": "raw.other"}),
@@ -193,11 +213,48 @@ DECLARED: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "Outage.from_": ("outage_recovery", {"outage.from": "end-10"}),
     "Outage.to": ("outage_recovery", {"outage.to": "end-6"}),
     "Outage.sources": ("outage_recovery", {"outage.sources": ["trips", "calls"]}),
+    "Pipeline.runner": ("own", {"runner": "process"}),
+    "Pipeline.container": ("own", {"container": {"image": "other"}}),
+    "Container.image": ("own", {"container": {"image": "other"}}),
+    "Container.dockerfile": ("own", {"container": {"dockerfile": "Dockerfile"}}),
+    "Container.recipe": ("own", {"container": {"recipe": "FROM a"}}),
+    "Container.service": ("own", {"container": {"service": "pipeline"}}),
+    "Container.compose": ("own", {"container": {"service": "pipeline", "compose": "other.yaml"}}),
+    "Container.context": ("own", {"container": {"recipe": "FROM a", "context": "src"}}),
+    "Container.target": ("own", {"container": {"recipe": "FROM a", "target": "last"}}),
+    "Container.build_args": ("own", {"container": {"recipe": "FROM a", "build_args": {"A": "1"}}}),
+    "Container.entrypoint": ("own", {"container.entrypoint": ["run"]}),
+    "Container.environment": ("own", {"container.environment": {"MODE": "fast"}}),
+    "Container.volumes": ("own", {"container.volumes": ["cache:/cache"]}),
+    "Container.network": ("own", {"container.network": "none"}),
+    "Container.workdir": ("own", {"container.workdir": "/elsewhere"}),
+    "Container.user": ("own", {"container.user": "1000"}),
+    "Container.holds": ("own", {"container.holds": {"/program": "."}}),
+    "Container.memory": ("own", {"container.memory": "1g"}),
+    "Container.cpus": ("own", {"container.cpus": 1.5}),
     "Step.name": ("own", {"steps.1.name": "tally"}),
     "Step.command": ("own", {"steps.0.command": ["count", "{start}"]}),
     "Step.dates": ("own", {"steps.0.dates": "inclusive"}),
     "Step.window": ("own", {"steps.0.window": "from_start"}),
     "Step.environment": ("own", {"steps.0.environment": {"MODE": "fast"}}),
+    "Step.secrets": ("own", {"steps.0.secrets": ["TOKEN"]}),
+    "Step.beam": ("own", {"steps.0.beam": {}}),
+    "Beam.runner": ("own", {"steps.1.beam.runner": "DirectRunner"}),
+    "Beam.worker_image": ("own", {"steps.1.beam.worker_image": "image:{commit}"}),
+    "Beam.spelling": ("own", {"steps.1.beam.spelling": "hyphens"}),
+    "Beam.flags": ("own", {"steps.1.beam.flags": {"labels": "--label"}}),
+    "Beam.project": ("own", {"steps.1.beam.project": "other"}),
+    "Beam.region": ("own", {"steps.1.beam.region": "other"}),
+    "Beam.temp_location": ("own", {"steps.1.beam.temp_location": "gs://other/temp"}),
+    "Beam.staging_location": ("own", {"steps.1.beam.staging_location": "gs://other/staging"}),
+    "Beam.temp_dataset": ("own", {"steps.1.beam.temp_dataset": "other"}),
+    "Beam.service_account": ("own", {"steps.1.beam.service_account": "other"}),
+    "Beam.subnetwork": ("own", {"steps.1.beam.subnetwork": "other"}),
+    "Beam.max_workers": ("own", {"steps.1.beam.max_workers": 9}),
+    "Pipeline.versions": ("own", {"versions": [NEWER]}),
+    "Version.has": ("own", {"versions": [NEWER]}),
+    "Version.lacks": ("own", {"versions": [{"lacks": "new.py", "commands": {"count": ["count", "{start}"]}}]}),
+    "Version.commands": ("own", {"versions": [{**NEWER, "commands": {"more": ["more", "{end}"]}}]}),
     "Pipeline.hooks": ("own", {"hooks": []}),
     "SqlHook.name": ("own", {"hooks.0.name": "other"}),
     "SqlHook.after": ("own", {"hooks.0.after": "more"}),
@@ -259,6 +316,7 @@ DECLARED: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "ChosenBy.mode": ("on_chosen", {"mutations.chosen.restrict_keys.chosen_by.mode": "bfd"}),
     "ChosenBy.output": ("on_chosen", {"mutations.chosen.restrict_keys.chosen_by.output": "monthly"}),
     "ChosenBy.where": ("on_chosen", {"mutations.chosen.restrict_keys.chosen_by.where": "FALSE"}),
+    "ChosenBy.keep": ("on_chosen", {"mutations.chosen.restrict_keys.chosen_by.keep": "others"}),
     "DropRows.kind": ("on_fewer", {"mutations.fewer": {"project_columns": {"source": "trips", "columns": ["day"]}}}),
     "DropRows.source": ("on_fewer", {"mutations.fewer.drop_rows.source": "calls"}),
     "DropRows.where": ("on_fewer", {"mutations.fewer.drop_rows.where": "FALSE"}),
@@ -286,6 +344,7 @@ DECLARED: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "Output.dimensions": ("on_chosen", {"outputs.daily.dimensions": ["vessel"]}),
     "Output.day": ("on_chosen", {"outputs.daily.day": "day"}),
     "Output.span": ("on_chosen", {"outputs.daily.span": {"start": "a", "end": "b"}}),
+    "Output.sharded": ("own", {"outputs.monthly.sharded": "on"}),
     "Output.expected_diff": ("on_chosen", {"outputs.daily.expected_diff": {"where": "TRUE", "rows": 1}}),
     "Output.versioned": ("on_chosen", {"outputs.daily.versioned": {"key": ["vessel"], "version": "v"}}),
     "Versioned.key": ("on_chosen", {"outputs.daily.versioned.key": ["vessel"]}),
@@ -305,11 +364,15 @@ ASKED: Mapping[str, Mapping[str, Any]] = {
     "Request.force": {"force": True},
     "Request.max_bytes": {"max_bytes": 1},
     "Request.with_golden": {"with_golden": True},
+    "Request.selection": {"selection": Selection(cohort="small", rows_per_day=1)},
+    "Request.origin": {"origin": Committed(reviewed=True)},
     "Request.golden": {"with_golden": True, "golden": a_golden(a_plan("bf"), "bf")},
+    "Request.against": {"against": Commit("b" * 40)},
     "Request.resume": {"resume": Resume.NEVER},
     "Request.from_phase": {"from_phase": PhaseAt("own", 1)},
 }
 
+KEPT = KeptSource(table=TableName("prod", "scratch", "kept"), etag="e9")
 BARE = replace(next(iter(planned("bf", declared({})).nodes.values())).inputs, sources={"trips": source_identity()})
 INPUTS: Mapping[str, PhaseInputs] = {
     "PhaseInputs.code": replace(BARE, code=replace(CODE, tree=Tree("b" * 40))),
@@ -320,6 +383,7 @@ INPUTS: Mapping[str, PhaseInputs] = {
     "PhaseInputs.mutation": replace(BARE, mutation=({"kind": "drop_rows"},)),
     "PhaseInputs.replica": replace(BARE, replica=1),
     "PhaseInputs.private_to": replace(BARE, private_to="bf/0"),
+    "PhaseInputs.container": replace(BARE, container={"image": "other"}),
     "PhaseInputs.parents": replace(BARE, parents=(Fingerprint("0" * 64),)),
     "CodeIdentity.tree": replace(BARE, code=replace(CODE, tree=Tree("b" * 40))),
     "CodeIdentity.environment": replace(BARE, code=replace(CODE, environment="cpython-3.12.1-0")),
@@ -327,6 +391,8 @@ INPUTS: Mapping[str, PhaseInputs] = {
     "SourceIdentity.table": replace(BARE, sources={"trips": source_identity(table=TableName("prod", "raw", "b"))}),
     "SourceIdentity.created": replace(BARE, sources={"trips": source_identity(created="2025-01-01")}),
     "SourceIdentity.modified": replace(BARE, sources={"trips": source_identity(modified="2025-01-01")}),
+    "SourceIdentity.kept": replace(BARE, sources={"trips": source_identity(kept=KEPT)}),
+    "SourceIdentity.as_of": replace(BARE, sources={"trips": source_identity(as_of="2025-01-01")}),
     "SourceIdentity.etag": replace(BARE, sources={"trips": source_identity(etag="e2")}),
     "SourceIdentity.rows": replace(BARE, sources={"trips": source_identity(rows=8)}),
 }

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dit_dagster.errors import UnknownName, UsageError
 from dit_dagster.model.pipeline import Pipeline
 from dit_dagster.model.window import Window
-from dit_dagster.planning.modes import ResolvedPhase, calendar, resolve, uncovered
+from dit_dagster.planning.modes import ResolvedPhase, calendar, dated, resolve, uncovered
 from dit_dagster_tests.builders import a_pipeline
 
 START, END = date(2013, 1, 1), date(2013, 2, 1)
@@ -55,6 +55,26 @@ def test_a_pipeline_declares_its_own_modes() -> None:
     weekly = {"weekly": {"phases": [{"from": "start", "to": "end-7"}, {"from": "end-T", "to": "end"}]}}
 
     assert phases_of("weekly", modes=weekly) == [(1, 25, None), (29, 32, None)]
+
+
+@pytest.mark.parametrize(
+    ("moment", "day"),
+    [
+        pytest.param("end-T", 29, id="a tail"),
+        pytest.param("end-T-W", 27, id="a tail and a daily window"),
+        pytest.param("end-T-W-1", 26, id="and a day"),
+        pytest.param("start+W", 3, id="from the start"),
+        pytest.param("outage_end-1", 26, id="of an outage"),
+    ],
+)
+def test_a_moment_adds_up_its_offsets(moment: str, day: int) -> None:
+    """T=3 and W=2; offsets in days, tails and daily windows follow one another."""
+    dates = calendar(a_pipeline(outage=OUTAGE), JANUARY, 3, 2)
+
+    assert dates.at(moment) == date(2013, 1, day)
+    assert dated(f"day >= {{{moment}}} AND code LIKE r'x{{2}}'", dates) == (
+        f"day >= DATE '2013-01-{day:02}' AND code LIKE r'x{{2}}'"
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -118,7 +119,7 @@ def test_the_run_is_open_while_a_mode_is_under_way(place: Workplace, ahead: Pros
     """The first step that ends does not end the run."""
     finish(ahead, place, "bf", Cancelled())
 
-    assert report_if_complete(ahead, place, RUN, checked=frozenset()) is None
+    assert report_if_complete(ahead, place, RUN, modes=frozenset(), checked=frozenset()) is None
 
 
 def test_the_run_is_open_while_a_verdict_is_to_come(place: Workplace, ahead: Prospect) -> None:
@@ -127,7 +128,7 @@ def test_the_run_is_open_while_a_verdict_is_to_come(place: Workplace, ahead: Pro
         finish(ahead, place, mode, Ran(record=record_of_node(next(iter(ahead.plan.nodes.values()))), seconds=1.0))
     finish(ahead, place, "bftruncate", Failed(error="exit code 3", log=None, seconds=1.0))
 
-    assert report_if_complete(ahead, place, RUN, checked=frozenset({("daily", "bf", "bfd")})) is None
+    assert report_if_complete(ahead, place, RUN, modes=frozenset(), checked=frozenset({("daily", "bf", "bfd")})) is None
 
 
 def test_who_finds_it_complete_judges_what_nobody_else_could(place: Workplace, ahead: Prospect) -> None:
@@ -135,7 +136,7 @@ def test_who_finds_it_complete_judges_what_nobody_else_could(place: Workplace, a
     for mode in ("bf", "bfd", "bftruncate"):
         finish(ahead, place, mode, Failed(error="exit code 3", log=None, seconds=1.0))
 
-    complete = report_if_complete(ahead, place, RUN, checked=frozenset({("daily", "bf", "bfd")}))
+    complete = report_if_complete(ahead, place, RUN, modes=frozenset(), checked=frozenset({("daily", "bf", "bfd")}))
 
     assert complete is not None
     report, news = complete
@@ -149,14 +150,14 @@ def test_a_run_ends_once(registry: MemoryRegistry, place: Workplace, ahead: Pros
         finish(ahead, place, mode, Cancelled())
     registry.append([an_event("run_finished", run_id=RUN)])
 
-    assert report_if_complete(ahead, place, RUN, checked=frozenset()) is None
+    assert report_if_complete(ahead, place, RUN, modes=frozenset(), checked=frozenset()) is None
 
 
 def test_an_interrupted_run_ends_as_it_is(place: Workplace, ahead: Prospect) -> None:
     """Steps that never started will not report any more."""
     finish(ahead, place, "bf", Cancelled())
 
-    complete = report_if_complete(ahead, place, RUN, checked=frozenset(), signal=15)
+    complete = report_if_complete(ahead, place, RUN, modes=frozenset(), checked=frozenset(), signal=15)
 
     assert complete is not None
     assert complete[0].signal == 15
@@ -194,3 +195,66 @@ def test_the_peak_is_counted_over_all_processes(registry: MemoryRegistry, place:
     registry.append([event("claimed", first), event("claimed", second), event("committed", first)])
 
     assert progress(ahead, place, RUN).peak_parallel == 2
+
+
+AGAIN = "run-000002"
+
+
+def passed_before(registry: MemoryRegistry, place: Workplace, ahead: Prospect) -> None:
+    """An earlier run in which everything passed, and one that continues it."""
+    registry.append(
+        [
+            an_event("run_planned", run_id=RUN, payload={}),
+            an_event("run_planned", run_id=AGAIN, payload={"continues": RUN}),
+        ]
+    )
+    some = Ran(record=record_of_node(next(iter(ahead.plan.nodes.values()))), seconds=1.0)
+    for mode in ("bf", "bfd", "bftruncate"):
+        finish(ahead, place, mode, some)
+    for right in ("bfd", "bftruncate"):
+        said = {"output": "daily", "left": "bf", "right": right, "verdict": "IDENTICAL", "outcome": "pass"}
+        registry.append([an_event("verdict", run_id=RUN, payload=said)])
+
+
+def test_a_run_that_goes_on_is_open_while_a_mode_of_its_own_is_under_way(
+    registry: MemoryRegistry, place: Workplace, ahead: Prospect
+) -> None:
+    """What the earlier run came to is no end of the mode that runs again."""
+    passed_before(registry, place, ahead)
+    record_mode(ahead, place, AGAIN, "bfd", {name: Cancelled() for name in ahead.plan.mode("bfd").path})
+    again = frozenset({"bfd", "bftruncate"})
+
+    assert report_if_complete(ahead, place, AGAIN, modes=again, checked=frozenset()) is None
+
+
+def test_an_earlier_verdict_is_none_on_a_mode_that_has_failed_since(
+    registry: MemoryRegistry, place: Workplace, ahead: Prospect
+) -> None:
+    """Its check is not started, so the pass of the earlier run would be left standing."""
+    passed_before(registry, place, ahead)
+    failed = Failed(error="exit code 3", log=None, seconds=1.0)
+    record_mode(ahead, place, AGAIN, "bfd", dict.fromkeys(ahead.plan.mode("bfd").path, failed))
+
+    complete = report_if_complete(
+        ahead, place, AGAIN, modes=frozenset({"bfd"}), checked=frozenset({("daily", "bf", "bfd")})
+    )
+
+    assert complete is not None
+    assert "bfd" in {one.right for one in complete[1]}
+    assert "IDENTICAL" not in {one.verdict for one in complete[0].comparisons}
+
+
+def test_an_earlier_verdict_is_none_on_states_that_came_since(
+    registry: MemoryRegistry, place: Workplace, ahead: Prospect
+) -> None:
+    """Nobody has compared them, whatever was said of those before; here their tables are not even there."""
+    passed_before(registry, place, ahead)
+    node = ahead.plan.nodes[ahead.plan.mode("bfd").leaf]
+    newer = replace(record_of_node(node), prefix="another", epoch=2)
+    registry.append([an_event("committed", fingerprint=node.fingerprint, payload=newer.to_json())])
+    record_mode(ahead, place, AGAIN, "bfd", {node.fingerprint: Reused(record=newer, adopted=True)})
+
+    complete = report_if_complete(ahead, place, AGAIN, modes=frozenset({"bfd"}), checked=frozenset())
+
+    assert complete is not None
+    assert (complete[0].outcome, {one.verdict for one in complete[0].comparisons}) == ("error", {"ERROR"})

@@ -103,6 +103,16 @@ def test_keys_are_chosen_from_an_output(warehouse: BigQueryWarehouse, visits: Ta
     assert {row["vessel"] for row in rows} == {"v1", "v3", "v5"}
 
 
+def test_all_keys_but_the_chosen_are_kept(warehouse: BigQueryWarehouse, visits: TableName) -> None:
+    """Rows without a key are not chosen, and stay; a NULL among the chosen takes nobody's place."""
+    chosen = {"mode": "bf", "output": "daily", "where": "speed = 1", "keep": "others"}
+    made = rendered({"restrict_keys": {"source": "visits", "key": "vessel", "chosen_by": chosen}}, None, daily=visits)
+
+    rows = warehouse.query(Statement(sql=f"SELECT DISTINCT vessel FROM {visits.sql} WHERE {made.keep}")).rows
+
+    assert {row["vessel"] for row in rows} == {"v2", "v4", None}
+
+
 @pytest.mark.parametrize(
     "declared",
     [

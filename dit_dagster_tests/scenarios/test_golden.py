@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from dit_dagster import api, wiring
-from dit_dagster.errors import UnknownName
+from dit_dagster.adapters.bigquery import BigQueryWarehouse
+from dit_dagster.errors import BadSource, UnknownName, UsageError, WarehouseError
 from dit_dagster.evidence.html import run_page
+from dit_dagster.model.identity import TableName
+from dit_dagster.running import goldens
 from dit_dagster.running.goldens import golden_of, unset_golden
+from dit_dagster.running.names import was_kept_here
+from dit_dagster.running.run import prospect
 from dit_dagster_tests.scenarios.bench import A_DAY_LOST, APPENDING, GOOD, Bench, Ran
 
 SHORT: dict[str, Any] = {"tail": 1, "lookback": 1}
@@ -63,6 +70,85 @@ def test_a_run_on_other_sources_is_incomparable(bench: Bench) -> None:
     assert "visits changed since" in against_golden(ran)["reason"]
 
 
+def test_a_run_on_the_golden_sources_is_compared(bench: Bench) -> None:
+    """After the sources have changed: on the copies that were kept, with phases that the golden run left."""
+    bench.run("bf")
+    set_golden(bench)
+    bench.load()
+    bench.commit(f"{GOOD}-- the same, otherwise\n", "refactored")
+    bench.commit(A_DAY_LOST, "lossy")
+
+    again = bench.run("bf", golden_sources=True)
+    same = bench.run("bf", commit="refactored", golden_sources=True)
+    other = bench.run("bf", commit="lossy", golden_sources=True)
+
+    assert [against_golden(ran)["verdict"] for ran in (again, same, other)] == ["IDENTICAL", "IDENTICAL", "DIFFERENT"]
+    assert [ran.executed for ran in (again, same, other)] == [0, 1, 1]
+
+
+def test_copies_of_golden_sources_are_guarded(bench: Bench) -> None:
+    """Written into, no run reads them; with another golden state they are gone."""
+    registry = wiring.registry(bench.settings)
+    bench.run("bf")
+    set_golden(bench)
+    first = golden_of(registry, "visits")
+    assert first is not None
+    [kept] = first.kept.values()
+    bench.query(f"DELETE FROM {kept.table.sql} WHERE TRUE")
+    with pytest.raises(BadSource, match="was changed; set another"):
+        bench.run("bf", golden_sources=True)
+    set_golden(bench)
+    second = golden_of(registry, "visits")
+    assert second is not None
+    bench.run("bf", golden_sources=True)
+    unset_golden(registry, bench.warehouse, "visits")
+
+    assert bench.warehouse.facts([kept.table, *(one.table for one in second.kept.values())]) == {}
+    with pytest.raises(UnknownName, match="no golden state"):
+        bench.run("bf", golden_sources=True)
+
+
+def test_a_golden_state_that_cannot_be_set_leaves_no_copies(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even of the table that was copied last, and could not be looked up."""
+    bench.run("bf")
+    facts = BigQueryWarehouse.facts
+
+    def away(warehouse: BigQueryWarehouse, names: Sequence[TableName]) -> Any:
+        if any(was_kept_here(name.table) for name in names):
+            raise WarehouseError("the warehouse is away")
+        return facts(warehouse, names)
+
+    monkeypatch.setattr(BigQueryWarehouse, "facts", away)
+    with pytest.raises(WarehouseError, match="the warehouse is away"):
+        set_golden(bench)
+
+    assert [name for name in bench.tables() if was_kept_here(name)] == []
+
+
+def test_a_state_that_the_clean_up_takes_is_not_set_and_leaves_no_copies(bench: Bench) -> None:
+    """It was there when the golden state was looked for."""
+    bench.run("bf")
+    pipeline = wiring.find_pipeline("visits", bench.settings)
+    place = wiring.workplace(pipeline, bench.settings)
+    asked = api.Asked(pipeline="visits", commit="good", modes=["bf"], golden=False)
+    ahead = prospect(api.make_request(asked, pipeline, place, bench.settings), place)
+    [state] = bench.events("committed")
+    place.registry.append([replace(state, kind="collected", run_id="gc-1", event_id="gc-1-collected")])
+
+    with pytest.raises(UnknownName, match="expired and is gone"):
+        goldens.set_golden(ahead, place)
+
+    assert [name for name in bench.tables() if was_kept_here(name)] == []
+    assert [event.kind for event in place.registry.since(["pinned", "unpinned"], None, 10)] == ["pinned", "unpinned"]
+
+
+def test_golden_sources_contradict_others(bench: Bench) -> None:
+    """Before anything is done."""
+    for options in ({"golden": False}, {"tables": {"visits": "d.t"}}):
+        with pytest.raises(UsageError, match="--golden-sources"):
+            bench.run("bf", golden_sources=True, **options)
+
+
 def test_a_golden_state_that_was_changed_is_an_error(bench: Bench) -> None:
     """No verdict may speak of it."""
     bench.run("bf")
@@ -100,7 +186,7 @@ def test_it_is_pinned_until_another_takes_its_place(bench: Bench) -> None:
     bench.commit(f"{GOOD}-- never run\n", "fresh")
     with pytest.raises(UnknownName, match="run it first"):
         set_golden(bench, "fresh")
-    unset_golden(registry, "visits")
+    unset_golden(registry, bench.warehouse, "visits")
 
     assert first is not None
     assert second is not None

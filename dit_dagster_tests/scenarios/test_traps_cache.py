@@ -8,9 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from dit_dagster import api, wiring
 from dit_dagster.adapters.registry import WarehouseRegistry
 from dit_dagster.evidence.report import report_json
+from dit_dagster.model.identity import TableName
 from dit_dagster.ports import Event
 from dit_dagster.running.names import state_prefix
 from dit_dagster.running.orchestrator import Stop
@@ -43,6 +46,49 @@ def once(kind: str, act: Callable[[], None], *, text: str = "") -> Callable[[Not
             act()
 
     return watch
+
+
+def changed_without_a_trace(bench: Bench) -> None:
+    """A row is lost from the last state, and the registry's record agrees with what the warehouse says afterwards."""
+    committed = bench.events("committed")[-1]
+    [table] = [one for one in committed.payload["tables"] if one["kind"] == "TABLE"]
+    bench.query(f"DELETE FROM `{table['name']}` WHERE day = '2024-01-03' AND vessel = 'v2'")
+    name = TableName.parse(table["name"], project="")
+    facts = bench.warehouse.facts([name])[name]
+    tables = [
+        {**one, "etag": facts.etag, "created": facts.created.isoformat()} if one == table else one
+        for one in committed.payload["tables"]
+    ]
+    wiring.registry(bench.settings).append(
+        [replace(committed, event_id=None, payload={**committed.payload, "tables": tables})]
+    )
+
+
+@pytest.mark.parametrize(("verify", "reused"), [("metadata", 1), ("digest", 0)])
+def test_what_a_state_holds_is_read_again_if_that_is_declared(bench: Bench, verify: str, reused: int) -> None:
+    """Metadata that agrees is believed by default; a digest shows that a row is missing, and the phase runs again."""
+    bench.declare(verify=verify)
+    bench.run("bf")
+    before = bench.run("bf")
+    changed_without_a_trace(bench)
+
+    ahead, again = bench.explain("bf"), bench.run("bf")
+
+    found = [reason for phase in all_phases(ahead) for reason in phase["reasons"]]
+    assert (before.reused, again.reused) == (1, reused)
+    assert ("output: daily holds something else than was committed" in found) is not bool(reused)
+
+
+def test_a_state_whose_content_was_not_taken_down_is_run_again(bench: Bench) -> None:
+    """Who asks for digests after it ran has none to trust."""
+    bench.run("bf")
+    bench.declare(verify="digest")
+
+    first, second = bench.run("bf"), bench.run("bf")
+
+    assert (first.executed, second.reused) == (1, 1)
+    [[reason]] = [phase["reasons"] for phase in all_phases(first.json)]
+    assert reason == "output: what daily held was not taken down, as verify: digest asks for"
 
 
 def test_trap_31_back_to_an_earlier_commit_is_all_reused(bench: Bench) -> None:

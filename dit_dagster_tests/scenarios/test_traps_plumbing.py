@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 import pytest
 
+from dit_dagster.adapters.bigquery import BigQueryWarehouse
 from dit_dagster.errors import BadSource, UnknownName, UsageError
+from dit_dagster.model.identity import TableName
+from dit_dagster.ports import TableFacts
 from dit_dagster_tests.scenarios.bench import (
     A_DAY_LOST,
     ALL_MODES,
@@ -313,6 +318,21 @@ def test_trap_29_a_source_that_cannot_be_pinned_is_refused(
             bench.run("bf", "repeat")
     finally:
         bench.declare()
+
+
+def test_trap_29_a_source_that_changes_without_a_trace_is_refused(
+    finished: Finished, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trap 29: an external table's files change, and its etag does not. The local cloud has none: its kind is given."""
+    facts = BigQueryWarehouse.facts
+
+    def external(warehouse: BigQueryWarehouse, names: Sequence[TableName]) -> dict[TableName, TableFacts]:
+        found = facts(warehouse, names)
+        return {name: replace(one, kind="OTHER") if name.table == "visits" else one for name, one in found.items()}
+
+    monkeypatch.setattr(BigQueryWarehouse, "facts", external)
+    with pytest.raises(BadSource, match="neither a table nor a snapshot, so that what it holds can change"):
+        finished.bench.run("bf", "repeat")
 
 
 def test_trap_27_a_data_set_that_cannot_show_a_boundary_bug_is_warned_of(finished: Finished) -> None:

@@ -25,6 +25,7 @@ class Ports:
     rest: int = 0
     grpc: int = 0
     storage: int = 0
+    dataflow: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,7 @@ class LocalCloud:
     grpc: str
     storage: str
     token: str
+    dataflow: str
     project: str
     pid: int
     directory: Path
@@ -50,6 +52,7 @@ class LocalCloud:
             "BIGQUERY_EMULATOR_HOST": self.rest,
             "BIGQUERY_STORAGE_EMULATOR_HOST": self.grpc,
             "STORAGE_EMULATOR_HOST": self.storage,
+            "DATAFLOW_EMULATOR_HOST": self.dataflow,
             "GOOGLE_CLOUD_PROJECT": self.project,
             "GOOGLE_APPLICATION_CREDENTIALS": str(self.directory / CREDENTIALS_FILE),
             "NO_GCE_CHECK": "true",  # no search for a metadata server that cannot be there

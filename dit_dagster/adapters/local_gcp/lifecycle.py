@@ -85,6 +85,7 @@ def _start(directory: Path, project: str, ports: Ports) -> LocalCloud:
     log = directory / state.LOG_FILE
     command = [sys.executable, "-m", "dit_dagster.adapters.local_gcp.supervisor", str(directory), "--project", project]
     command += [f"--rest-port={ports.rest}", f"--grpc-port={ports.grpc}", f"--storage-port={ports.storage}"]
+    command += [f"--dataflow-port={ports.dataflow}"]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True

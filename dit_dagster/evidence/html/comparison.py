@@ -141,11 +141,12 @@ def _facts(comparison: Mapping[str, Any], evidence: Mapping[str, Any]) -> list[t
     said = [("Found by", comparison["method"]), ("Engine", evidence.get("engine") or "")]
     for side in ("left", "right"):
         of = evidence[side]
-        twice = of.get("duplicate_keys")
+        twice, looked_at = of.get("duplicate_keys"), of.get("sampled_keys")
         said += [
             (f"Table of {comparison[side]}", of.get("table") or ""),
             (f"Code of {comparison[side]}", of.get("code") or ""),
             (f"Rows of {comparison[side]} with the key of an earlier row", counted(twice) if twice else ""),
+            (f"Keys of {comparison[side]} looked at, none repeated", counted(looked_at) if looked_at else ""),
         ]
     said.append(("Cost", spent(evidence["cost"])))
     return [(name, value) for name, value in said if value]

@@ -42,6 +42,7 @@ def _code(report: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Commit", report["commit"]),
         ("Tree", report["tree"] + (f" (of {paths})" if paths else "")),
         ("Environment", report["environment"]),
+        *([("Image", report["image"])] if "image" in report else []),
         ("Run", report["run_id"]),
         ("Experiment", report["experiment_id"]),
         ("Window", f"{report['window'][0]} up to, and without, {report['window'][1]}"),

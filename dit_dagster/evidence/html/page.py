@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from dit_dagster.evidence.crossing import in_modes
 from dit_dagster.evidence.html.comparison import Section, section
 from dit_dagster.evidence.html.facts import facts
 from dit_dagster.evidence.html.lanes import picture
@@ -41,8 +42,34 @@ def run_page(report: Mapping[str, Any], *, compiled: Path | None = None) -> str:
         picture=picture(phases),
         wrong=[(anchor, each) for anchor, each in sections if each.outcome != "pass"],
         passed=[(anchor, each) for anchor, each in sections if each.outcome == "pass"],
+        base=report.get("against"),
+        changes=_changes(report),
         policies=policies(report),
         facts=facts(report),
+    )
+
+
+def _changes(report: Mapping[str, Any]) -> list[tuple[str, str, Section]]:
+    """What the commit changes against another: an anchor, the modes of which the same is to be said, and what."""
+    alike = in_modes((report.get("against") or {}).get("comparisons", ()))
+    return [
+        (f"change-{place}", ", ".join(modes), section(one, report["window"]))
+        for place, (modes, one) in enumerate(alike, 1)
+    ]
+
+
+def diff_page(diff: Mapping[str, Any], *, compiled: Path | None = None) -> str:
+    """The page of versions against one another, from `diff_json`."""
+    alike = in_modes(diff["comparisons"])
+    return _filled(
+        "diff.html.j2",
+        compiled,
+        diff=diff,
+        sign=SIGNS[diff["outcome"]],
+        sections=[
+            (f"change-{place}", ", ".join(modes), section(one, diff["window"]))
+            for place, (modes, one) in enumerate(alike, 1)
+        ],
     )
 
 

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,21 +68,24 @@ class Emulator:
 def emulators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, dict[str, Any]]]:
     """Both emulators: what they announced, and their storage roots."""
     base = tmp_path_factory.mktemp("emulators")
-    processes = {name: _start(base / name, without) for name, without in {"patched": [], "unpatched": ["all"]}.items()}
-    yield {
-        name: json.loads(process.stdout.readline()) | {"storage_root": base / name / "storage"}
-        for name, process in processes.items()
-        if process.stdout is not None
-    }
-    for process in processes.values():
-        process.kill()
-        process.communicate()
+    with _started(base / "patched", []) as patched, _started(base / "unpatched", ["all"]) as unpatched:
+        yield {"patched": patched(), "unpatched": unpatched()}
 
 
 @pytest.fixture(params=["patched", "unpatched"])
 def emulator(request: pytest.FixtureRequest, emulators: dict[str, dict[str, Any]]) -> Emulator:
     """One of the two, with a new dataset."""
-    facts = emulators[request.param]
+    return _with_dataset(emulators[request.param], patched=request.param == "patched")
+
+
+@pytest.fixture
+def spoilt_emulator(tmp_path: Path) -> Iterator[Emulator]:
+    """One without patches for a single test, which may leave it in any state."""
+    with _started(tmp_path / "unpatched", ["all"]) as announced:
+        yield _with_dataset(announced(), patched=False)
+
+
+def _with_dataset(facts: dict[str, Any], *, patched: bool) -> Emulator:
     client = bigquery.Client(
         project=PROJECT,
         credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
@@ -89,13 +93,19 @@ def emulator(request: pytest.FixtureRequest, emulators: dict[str, dict[str, Any]
     )
     dataset = f"d{uuid4().hex[:12]}"
     client.create_dataset(dataset)
-    return Emulator(patched=request.param == "patched", client=client, dataset=dataset, **facts)
+    return Emulator(patched=patched, client=client, dataset=dataset, **facts)
 
 
-def _start(directory: Path, without: list[str]) -> subprocess.Popen[bytes]:
+@contextmanager
+def _started(directory: Path, without: list[str]) -> Iterator[Callable[[], dict[str, Any]]]:
+    """An emulator under way; called, it is waited for: two of them start side by side."""
     root = directory / "storage"
     root.mkdir(parents=True)
     command = [sys.executable, "-m", "dit_dagster.adapters.local_gcp.launcher"]
     command += [f"--directory={directory}", f"--storage-root={root}", f"--project={PROJECT}"]
     command += ["--without", *without] if without else []
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        line = process.stdout
+        yield lambda: json.loads(line.readline()) | {"storage_root": root}
+        process.kill()

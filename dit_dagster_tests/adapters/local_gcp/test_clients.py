@@ -61,6 +61,31 @@ def test_storage(local_cloud: LocalCloud) -> None:
     assert run(local_cloud, program).split("\n") == ["['out/t-000000000000.csv']", "['x', '1', '2']"]
 
 
+OLDER_BEAM = {
+    "apache_beam/io/gcp/internal/clients/storage/storage_v1_client.py": "class StorageV1:\n    BASE_URL = 'https'\n",
+    "apache_beam/io/gcp/gcsio.py": "GCS_BATCH_ENDPOINT = 'https'\n",
+}
+
+
+def test_an_older_beam_finds_the_storage(local_cloud: LocalCloud, tmp_path: Path) -> None:
+    """Up to 2.52 its client, and its batches, have addresses of their own. Its modules stand for it here."""
+    for name, text in OLDER_BEAM.items():
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        for folder in file.relative_to(tmp_path).parents:
+            (tmp_path / folder / "__init__.py").touch()
+    program = """
+        from apache_beam.io.gcp import gcsio
+        from apache_beam.io.gcp.internal.clients.storage.storage_v1_client import StorageV1
+        print(StorageV1.BASE_URL, gcsio.GCS_BATCH_ENDPOINT)
+    """
+
+    said = run(local_cloud, program, PYTHONPATH=str(tmp_path))
+
+    assert said == f"{local_cloud.storage}/storage/v1/ {local_cloud.storage}/batch/storage/v1"
+
+
 def test_another_sitecustomize_still_runs(local_cloud: LocalCloud, tmp_path: Path) -> None:
     """Ours runs the one that it hides."""
     (tmp_path / "sitecustomize.py").write_text("import os; os.environ['HIDDEN'] = 'ran'\n")

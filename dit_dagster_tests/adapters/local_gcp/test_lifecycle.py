@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -104,6 +105,19 @@ def test_a_killed_supervisor_leaves_no_orphans(directory: Path) -> None:
     assert local_gcp.up(directory).pid != first.pid
 
 
+def test_dataflow_starts_with_its_first_client(directory: Path) -> None:
+    """A cloud that runs no job has no process for it; its address is known all the same, and it ends with the rest."""
+    cloud = local_gcp.up(directory)
+    before = len(servers(cloud.pid))
+    with urllib.request.urlopen(f"{cloud.dataflow}/healthz") as answer:
+        said = json.load(answer)
+    started = servers(cloud.pid)
+    local_gcp.down(directory)
+
+    assert (before, len(started), said) == (2, 3, {"status": "ok"})
+    assert not any(alive(child) for child in started)
+
+
 def test_a_state_file_of_another_life_is_noticed(tmp_path: Path) -> None:
     """After a reboot the file is there and its pid belongs to a stranger: not running, and nobody is harmed."""
     stranger = local_gcp.LocalCloud(
@@ -111,6 +125,7 @@ def test_a_state_file_of_another_life_is_noticed(tmp_path: Path) -> None:
         grpc="127.0.0.1:1",
         storage="http://127.0.0.1:1",
         token="http://127.0.0.1:1/token",
+        dataflow="http://localhost:1",
         project="p",
         pid=os.getpid(),
         directory=tmp_path,

@@ -11,15 +11,13 @@ SELECT
   'rows' AS `kind`,
   CAST(`r`.`day` AS STRING) AS `day`,
   COUNT(*) AS `n`,
-  CONCAT(
-    COALESCE(CAST(SUM(`r`.`h1` >> 32) AS STRING), '0'),
-    ' ',
-    COALESCE(CAST(SUM(`r`.`h1` & 4294967295) AS STRING), '0'),
-    ' ',
-    COALESCE(CAST(SUM(`r`.`h2` >> 32) AS STRING), '0'),
-    ' ',
-    COALESCE(CAST(SUM(`r`.`h2` & 4294967295) AS STRING), '0'),
-    ' '
+  TO_JSON_STRING(
+    [
+      CAST(SUM(`r`.`h1` >> 32) AS STRING),
+      CAST(SUM(`r`.`h1` & 4294967295) AS STRING),
+      CAST(SUM(`r`.`h2` >> 32) AS STRING),
+      CAST(SUM(`r`.`h2` & 4294967295) AS STRING)
+    ]
   ) AS `sums`,
   '' AS `held`
 FROM (
@@ -233,14 +231,14 @@ GROUP BY
 UNION ALL
 SELECT
   0 AS `side`,
-  'duplicates' AS `kind`,
+  'keys' AS `kind`,
   CAST(NULL AS STRING) AS `day`,
-  CAST(COALESCE(SUM(`g`.`n` - 1), 0) AS INT64) AS `n`,
+  COUNT(*) AS `n`,
   '' AS `sums`,
   '' AS `held`
 FROM (
   SELECT
-    COUNT(*) AS `n`
+    1 AS `one`
   FROM (
     SELECT
       *,
@@ -362,6 +360,4 @@ FROM (
     )
   GROUP BY
     `t`.`select`
-  HAVING
-    COUNT(*) > 1
 ) AS g

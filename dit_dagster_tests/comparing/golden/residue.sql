@@ -577,106 +577,212 @@ WITH `net` AS (
         COALESCE(CONCAT('=', CAST(`t`.`v_range` AS STRING)), ''),
         COALESCE(CONCAT('=', `t`.`v_string`), '')
       ] AS `v`,
-      FARM_FINGERPRINT(
-        TO_JSON_STRING(
-          [
-            `t`.`__dit_139d544b821b13eb`,
-            IF(`t`.`s` IS NULL, NULL, '{}'),
-            IF(
-              IS_NAN((
-                `t`.`s`
-              ).`x`),
-              'NaN',
-              FORMAT('%.17g', IF((
-                `t`.`s`
-              ).`x` = 0, 0.0, (
-                `t`.`s`
-              ).`x`))
-            ),
-            CAST(`t`.`select` AS STRING),
-            `t`.`__dit_978c2f8941354cf5`,
-            CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
-            CAST(`t`.`v_bool` AS STRING),
-            TO_HEX(`t`.`v_bytes`),
-            CAST(`t`.`v_date` AS STRING),
-            CAST(`t`.`v_datetime` AS STRING),
-            CAST(`t`.`v_interval` AS STRING),
-            `t`.`__dit_8509899a6d64e15f`,
-            CAST(`t`.`v_numeric` AS STRING),
-            CAST(`t`.`v_range` AS STRING),
-            `t`.`v_string`,
-            TO_JSON_STRING(
-              ARRAY(
-                SELECT
-                  IF(`__dit_e0` IS NULL, NULL, '{}') AS `element`
-                FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
-                ORDER BY
-                  `__dit_e0_place` ASC
+      CONCAT(
+        CAST(FARM_FINGERPRINT(
+          TO_JSON_STRING(
+            [
+              `t`.`__dit_139d544b821b13eb`,
+              IF(`t`.`s` IS NULL, NULL, '{}'),
+              IF(
+                IS_NAN((
+                  `t`.`s`
+                ).`x`),
+                'NaN',
+                FORMAT('%.17g', IF((
+                  `t`.`s`
+                ).`x` = 0, 0.0, (
+                  `t`.`s`
+                ).`x`))
+              ),
+              CAST(`t`.`select` AS STRING),
+              `t`.`__dit_978c2f8941354cf5`,
+              CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
+              CAST(`t`.`v_bool` AS STRING),
+              TO_HEX(`t`.`v_bytes`),
+              CAST(`t`.`v_date` AS STRING),
+              CAST(`t`.`v_datetime` AS STRING),
+              CAST(`t`.`v_interval` AS STRING),
+              `t`.`__dit_8509899a6d64e15f`,
+              CAST(`t`.`v_numeric` AS STRING),
+              CAST(`t`.`v_range` AS STRING),
+              `t`.`v_string`,
+              TO_JSON_STRING(
+                ARRAY(
+                  SELECT
+                    IF(`__dit_e0` IS NULL, NULL, '{}') AS `element`
+                  FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
+                  ORDER BY
+                    `__dit_e0_place` ASC
+                )
+              ),
+              TO_JSON_STRING(
+                ARRAY(
+                  SELECT
+                    IF(
+                      (
+                        `__dit_e0`
+                      ).`doc` IS NULL,
+                      NULL,
+                      COALESCE(
+                        IF(
+                          (
+                            `__dit_e0`
+                          ).`doc` IS NULL,
+                          NULL,
+                          (
+                            SELECT
+                              STRING_AGG(
+                                
+                                  IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                                  ''
+                                
+                                ORDER BY
+                                  `place` ASC
+                              )
+                            FROM UNNEST(REGEXP_EXTRACT_ALL(
+                              TO_JSON_STRING((
+                                `__dit_e0`
+                              ).`doc`),
+                              '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+                            )) AS `token` WITH OFFSET AS `place`
+                          )
+                        ),
+                        CONCAT('raw ', TO_JSON_STRING((
+                          `__dit_e0`
+                        ).`doc`))
+                      )
+                    ) AS `element`
+                  FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
+                  ORDER BY
+                    `__dit_e0_place` ASC
+                )
+              ),
+              TO_JSON_STRING(
+                ARRAY(
+                  SELECT
+                    TO_JSON_STRING(
+                      ARRAY(
+                        SELECT
+                          IF(`__dit_e1` IS NULL, NULL, '{}') AS `element`
+                        FROM UNNEST((
+                          `__dit_e0`
+                        ).`legs`) AS `__dit_e1` WITH OFFSET AS `__dit_e1_place`
+                        ORDER BY
+                          `__dit_e1_place` ASC
+                      )
+                    ) AS `element`
+                  FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
+                  ORDER BY
+                    `__dit_e0_place` ASC
+                )
               )
-            ),
+            ]
+          )
+        ) AS STRING),
+        ' ',
+        CAST(FARM_FINGERPRINT(
+          MD5(
             TO_JSON_STRING(
-              ARRAY(
-                SELECT
-                  IF(
-                    (
-                      `__dit_e0`
-                    ).`doc` IS NULL,
-                    NULL,
-                    COALESCE(
+              [
+                `t`.`__dit_139d544b821b13eb`,
+                IF(`t`.`s` IS NULL, NULL, '{}'),
+                IF(
+                  IS_NAN((
+                    `t`.`s`
+                  ).`x`),
+                  'NaN',
+                  FORMAT('%.17g', IF((
+                    `t`.`s`
+                  ).`x` = 0, 0.0, (
+                    `t`.`s`
+                  ).`x`))
+                ),
+                CAST(`t`.`select` AS STRING),
+                `t`.`__dit_978c2f8941354cf5`,
+                CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
+                CAST(`t`.`v_bool` AS STRING),
+                TO_HEX(`t`.`v_bytes`),
+                CAST(`t`.`v_date` AS STRING),
+                CAST(`t`.`v_datetime` AS STRING),
+                CAST(`t`.`v_interval` AS STRING),
+                `t`.`__dit_8509899a6d64e15f`,
+                CAST(`t`.`v_numeric` AS STRING),
+                CAST(`t`.`v_range` AS STRING),
+                `t`.`v_string`,
+                TO_JSON_STRING(
+                  ARRAY(
+                    SELECT
+                      IF(`__dit_e0` IS NULL, NULL, '{}') AS `element`
+                    FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
+                    ORDER BY
+                      `__dit_e0_place` ASC
+                  )
+                ),
+                TO_JSON_STRING(
+                  ARRAY(
+                    SELECT
                       IF(
                         (
                           `__dit_e0`
                         ).`doc` IS NULL,
                         NULL,
-                        (
-                          SELECT
-                            STRING_AGG(
-                              
-                                IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
-                                ''
-                              
-                              ORDER BY
-                                `place` ASC
-                            )
-                          FROM UNNEST(REGEXP_EXTRACT_ALL(
-                            TO_JSON_STRING((
+                        COALESCE(
+                          IF(
+                            (
                               `__dit_e0`
-                            ).`doc`),
-                            '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
-                          )) AS `token` WITH OFFSET AS `place`
+                            ).`doc` IS NULL,
+                            NULL,
+                            (
+                              SELECT
+                                STRING_AGG(
+                                  
+                                    IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                                    ''
+                                  
+                                  ORDER BY
+                                    `place` ASC
+                                )
+                              FROM UNNEST(REGEXP_EXTRACT_ALL(
+                                TO_JSON_STRING((
+                                  `__dit_e0`
+                                ).`doc`),
+                                '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+                              )) AS `token` WITH OFFSET AS `place`
+                            )
+                          ),
+                          CONCAT('raw ', TO_JSON_STRING((
+                            `__dit_e0`
+                          ).`doc`))
                         )
-                      ),
-                      CONCAT('raw ', TO_JSON_STRING((
-                        `__dit_e0`
-                      ).`doc`))
-                    )
-                  ) AS `element`
-                FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
-                ORDER BY
-                  `__dit_e0_place` ASC
-              )
-            ),
-            TO_JSON_STRING(
-              ARRAY(
-                SELECT
-                  TO_JSON_STRING(
-                    ARRAY(
-                      SELECT
-                        IF(`__dit_e1` IS NULL, NULL, '{}') AS `element`
-                      FROM UNNEST((
-                        `__dit_e0`
-                      ).`legs`) AS `__dit_e1` WITH OFFSET AS `__dit_e1_place`
-                      ORDER BY
-                        `__dit_e1_place` ASC
-                    )
-                  ) AS `element`
-                FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
-                ORDER BY
-                  `__dit_e0_place` ASC
-              )
+                      ) AS `element`
+                    FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
+                    ORDER BY
+                      `__dit_e0_place` ASC
+                  )
+                ),
+                TO_JSON_STRING(
+                  ARRAY(
+                    SELECT
+                      TO_JSON_STRING(
+                        ARRAY(
+                          SELECT
+                            IF(`__dit_e1` IS NULL, NULL, '{}') AS `element`
+                          FROM UNNEST((
+                            `__dit_e0`
+                          ).`legs`) AS `__dit_e1` WITH OFFSET AS `__dit_e1_place`
+                          ORDER BY
+                            `__dit_e1_place` ASC
+                        )
+                      ) AS `element`
+                    FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
+                    ORDER BY
+                      `__dit_e0_place` ASC
+                  )
+                )
+              ]
             )
-          ]
-        )
+          )
+        ) AS STRING)
       ) AS `exact`,
       [COALESCE(CONCAT('=', `t`.`v_string`), '')] AS `m`,
       DATE(`t`.`ts`) AS `day`,

@@ -7,7 +7,8 @@ from datetime import date
 from typing import Any
 
 from dit_dagster.evidence.report import report_json
-from dit_dagster.model.identity import Fingerprint
+from dit_dagster.model.crossing import Against, Crossing
+from dit_dagster.model.identity import Commit, Fingerprint
 from dit_dagster.model.outcome import Blocked, Failed, PhaseOutcome, Ran, Reused
 from dit_dagster.model.policy import ComparisonPolicy
 from dit_dagster.model.verdict import (
@@ -141,7 +142,19 @@ def a_run() -> dict[str, Any]:
             comparisons=tuple(_comparison(right, verdict) for right, verdict in verdicts(plan).items()),
             peak_parallel=2,
             seconds=48.7,
+            against=Against(commit=Commit("b" * 40), crossings=_crossings(plan)),
         )
+    )
+
+
+def _crossings(plan: Plan) -> tuple[Crossing, ...]:
+    """In two modes the same, in one the base has no state."""
+    told = Different(evidence=evidence("base.bf", "head.bf"), explanation=explanation(plan.mode("bfd").path[1]))
+    unknown = Skipped(evidence=evidence("base.bfd", "head.bfd"), reason="base: it was not run")
+    verdicts_of: dict[str, Verdict] = {"bf": told, "bftruncate": told, "bfd": unknown}
+    return tuple(
+        Crossing(output="daily", mode=mode, left="base", right="head", verdict=verdict)
+        for mode, verdict in verdicts_of.items()
     )
 
 

@@ -118,7 +118,7 @@ def test_a_run_shows_all_that_is_asked_of_it() -> None:
     wanted = (
         *("daily differs between modes.", "parts from bf after this phase", "December 2013", "up to 120.5"),
         *("0.1 to 1", "the time of loading", report["commit"], report["tree"], report["environment"]),
-        *("prod.raw.trips", "62.9 MB billed", "count: exit code 1", "After phase 2 of bfd", "dit show"),
+        *("prod.raw.trips", "125.8 MB billed", "count: exit code 1", "After phase 2 of bfd", "dit show"),
         *("against NULL", "25 % of the differing rows reach over a slice boundary", "as JSON values"),
     )
     assert [words for words in wanted if words not in said] == []

@@ -175,7 +175,7 @@ def test_facts_name_the_code_the_sources_and_the_cost() -> None:
     found = facts(report)
 
     assert dict(found.code)["Commit"] == report["commit"]
-    assert dict(found.effort)["Comparing"].startswith("3 statements, 145.3 kB estimated, 62.9 MB billed")
+    assert dict(found.effort)["Comparing"].startswith("6 statements, 290.5 kB estimated, 125.8 MB billed")
     assert [source.name for source in found.sources] == ["trips"]
 
 

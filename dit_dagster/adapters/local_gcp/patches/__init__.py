@@ -10,6 +10,7 @@ from collections.abc import Collection
 
 from dit_dagster.adapters.local_gcp.emulation.patch import Patch
 from dit_dagster.adapters.local_gcp.patches import (
+    arithmetic,
     column_types,
     compression,
     connections,
@@ -20,6 +21,7 @@ from dit_dagster.adapters.local_gcp.patches import (
     extracts,
     failures,
     field_names,
+    functions,
     job_records,
     listings,
     loads,
@@ -28,6 +30,7 @@ from dit_dagster.adapters.local_gcp.patches import (
     offline,
     overhead,
     parsing,
+    projects,
     query_results,
     responsiveness,
     sessions,
@@ -41,6 +44,7 @@ from dit_dagster.adapters.local_gcp.patches import (
 
 PATCHES: tuple[Patch, ...] = (
     offline.PATCH,
+    projects.PATCH,
     column_types.PATCH,
     field_names.PATCH,
     parsing.PATCH,
@@ -53,7 +57,9 @@ PATCHES: tuple[Patch, ...] = (
     modification.PATCH,
     time_travel.PATCH,
     numeric.PATCH,
+    arithmetic.PATCH,
     dml.PATCH,
+    functions.PATCH,
     table_statements.PATCH,
     query_results.PATCH,
     loads.PATCH,

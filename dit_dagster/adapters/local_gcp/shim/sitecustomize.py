@@ -1,6 +1,6 @@
 """Leads Google's clients inside a pipeline process to the local cloud where no variable can.
 
-Python runs this file at start-up because its folder is on PYTHONPATH. It replaces three hard-coded addresses, each
+Python runs this file at start-up because its folder is on PYTHONPATH. It replaces hard-coded addresses, each
 at the moment its module is imported, and then runs the sitecustomize that it hides, if there is one. It must run
 on whatever Python a pipeline brings (3.6 and later), and must never stop a process from starting.
 """
@@ -15,10 +15,28 @@ import sys
 
 _REST = os.environ.get("BIGQUERY_EMULATOR_HOST", "")
 _GRPC = os.environ.get("BIGQUERY_STORAGE_EMULATOR_HOST", "")
+_DATAFLOW = os.environ.get("DATAFLOW_EMULATOR_HOST", "")
+_STORAGE = os.environ.get("STORAGE_EMULATOR_HOST", "")
 
 
 def _lead_beam(module):
     module.BigqueryV2.BASE_URL = _REST.rstrip("/") + "/bigquery/v2/"
+
+
+def _lead_older_beam(module):
+    """Up to 2.52 Beam has a client of its own for Cloud Storage, which knows no variable."""
+    module.StorageV1.BASE_URL = _STORAGE.rstrip("/") + "/storage/v1/"
+
+
+def _lead_older_batches(module):
+    """The same Beam's deletes and copies, which go to an address of their own."""
+    if hasattr(module, "GCS_BATCH_ENDPOINT"):
+        module.GCS_BATCH_ENDPOINT = _STORAGE.rstrip("/") + "/batch/storage/v1"
+
+
+def _lead_dataflow(module):
+    """The default of --dataflow_endpoint, which has to be a name for Beam to speak plain HTTP."""
+    module.GoogleCloudOptions.DATAFLOW_ENDPOINT = _DATAFLOW
 
 
 def _lead_storage_api(client_name):
@@ -48,9 +66,14 @@ _SERVICES = "google.cloud.bigquery_storage_v1.services"
 _LEADS = {}
 if _REST:
     _LEADS["apache_beam.io.gcp.internal.clients.bigquery.bigquery_v2_client"] = _lead_beam
+if _STORAGE:
+    _LEADS["apache_beam.io.gcp.internal.clients.storage.storage_v1_client"] = _lead_older_beam
+    _LEADS["apache_beam.io.gcp.gcsio"] = _lead_older_batches
 if _GRPC:
     _LEADS[_SERVICES + ".big_query_read.client"] = _lead_storage_api("BigQueryReadClient")
     _LEADS[_SERVICES + ".big_query_write.client"] = _lead_storage_api("BigQueryWriteClient")
+if _DATAFLOW:
+    _LEADS["apache_beam.options.pipeline_options"] = _lead_dataflow
 
 
 class _Loader(importlib.abc.Loader):

@@ -4,7 +4,7 @@ from typing import Any
 
 import sqlglot
 
-from dit_dagster.adapters.local_gcp.patches.parsing import looking, remembered
+from dit_dagster.adapters.local_gcp.patches.parsing import looking, owning, remembered
 from dit_dagster_tests.adapters.local_gcp.conftest import Emulator
 
 SQL = "SELECT a, b FROM t WHERE a > 1"
@@ -54,3 +54,29 @@ def test_answers_are_the_same_with_it_and_without_it(emulator: Emulator) -> None
     twice = [emulator.run("SELECT SUM(x) FROM d.t") for _ in range(2)]
 
     assert twice == [[(3,)], [(3,)]]
+
+
+def test_a_stage_that_owns_its_tree_leaves_none_behind() -> None:
+    """It may change what it was given: nobody else sees that, and a tree that was kept before stays as it was."""
+    parse = remembered(lambda dialect, sql, **_: dialect.parser().parse(dialect.tokenize(sql), sql))
+    dialect = sqlglot.Dialect.get_or_raise("bigquery")
+    for _ in range(2):
+        [own] = owning(parse)(dialect, SQL)
+        own.find(sqlglot.exp.Where).pop()
+        [kept] = parse(dialect, SQL)
+
+        assert kept.sql("bigquery") == SQL
+
+
+def test_what_a_subquery_in_from_is_called_is_known_while_parsing(emulator: Emulator) -> None:
+    """An array of it can be read by its alias, in any case and at any depth."""
+    inner = "SELECT * FROM (SELECT [1, 2] AS a) AS Inside"
+
+    assert emulator.run(f"SELECT y FROM ({inner}) AS Outside, outside.a AS y ORDER BY y") == [(1,), (2,)]
+
+
+def test_a_stage_sees_the_texts_that_concern_it(emulator: Emulator) -> None:
+    """TO_JSON beside TO_JSON_STRING, and a CREATE with a schema and a query, in small letters as well."""
+    emulator.run("create table d.t (x int64, y string) as select 1, 'a'")
+
+    assert emulator.run("SELECT TO_JSON_STRING(x), to_json(y) FROM d.t") == [("1", "a")]

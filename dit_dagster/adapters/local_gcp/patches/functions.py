@@ -1,0 +1,84 @@
+"""Functions of a dataset are called with their project too, and those in JavaScript with any number of arguments.
+
+BigQuery: `project.dataset.function(x)` calls the function of that dataset, with the project quoted or not, and with
+project and dataset in one pair of backticks as well.
+Emulator: knows `dataset.function(x)` and the whole name in backticks; the other forms are unknown.
+A function in JavaScript is registered as a Python function of any arguments, which DuckDB takes for one of one.
+Here: they are the whole name, and the function says how many it takes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import wraps
+from inspect import Parameter, Signature
+from typing import Any
+
+from dit_dagster.adapters.local_gcp.emulation.patch import Patch, wrap
+
+
+def apply() -> None:
+    """Write the whole name before the emulator looks for functions."""
+    from bqemulator.sql import table_rewriter
+    from bqemulator.udf import js_udf
+
+    wrap(js_udf.JavaScriptUDFRuntime, "materialize", _with_as_many_arguments)
+    wrap(table_rewriter, "_rewrite_dot_anonymous_calls", _with_projects)
+
+
+PATCH = Patch(name="functions", apply=apply)
+
+
+def _with_projects(original: Any) -> Any:
+    @wraps(original)
+    def rewrite(tree: Any, project: str) -> Any:
+        changed = _named_whole(tree)
+        return original(tree, project) or changed
+
+    return rewrite
+
+
+def _named_whole(tree: Any) -> bool:
+    from sqlglot import exp
+
+    changed = False
+    for call in list(tree.find_all(exp.Dot)):
+        place = call.this
+        parts = (place.this, place.expression) if isinstance(place, exp.Dot) else (place,)
+        names = [name for part in parts if isinstance(part, exp.Identifier) for name in part.name.split(".")]
+        if len(names) == len(("project", "dataset")) and isinstance(call.expression, exp.Anonymous):
+            function = call.expression
+            function.set("this", ".".join([*names, function.name]))
+            call.replace(function)
+            changed = True
+    return changed
+
+
+def _with_as_many_arguments(original: Any) -> Any:
+    @wraps(original)
+    def materialize(runtime: Any, routine: Any, engine: Any) -> Any:
+        return original(runtime, routine, _Engine(connection=_Connection(engine.connection)))
+
+    return materialize
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Engine:
+    """What a function is registered with."""
+
+    connection: _Connection
+
+
+class _Connection:
+    """DuckDB's, but that a function which is registered shows the signature that its types have."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def create_function(self, name: str, function: Any, types: Any, *more: Any, **options: Any) -> Any:
+        parameters = [Parameter(f"a{number}", Parameter.POSITIONAL_ONLY) for number in range(len(types))]
+        function.__signature__ = Signature(parameters)
+        return self._connection.create_function(name, function, types, *more, **options)
