@@ -68,7 +68,9 @@ PRINTED = st.characters(min_codepoint=32, max_codepoint=126)
 FILES = st.dictionaries(PATHS, st.text(PRINTED, max_size=20))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(tracked=FILES, edited=FILES, untracked=FILES, removed=st.sets(st.integers(0, 3)))
 def test_trap_45_a_snapshot_is_the_tracked_files_as_they_lie(
     tmp_path_factory: pytest.TempPathFactory,

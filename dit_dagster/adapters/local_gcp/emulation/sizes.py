@@ -75,17 +75,23 @@ def _measured(engine: Any, record: Any) -> Mapping[str, float]:
     others = [field for field in record.schema_.fields if field.name not in fixed]
     if not others:
         return fixed
-    lengths = ", ".join(f"AVG({_length(field)})" for field in others)
+    lengths = ", ".join(f"COALESCE(AVG({_length(field)}), 0)" for field in others)
     sample = f"SELECT * FROM {_table(record).sql} LIMIT {_SAMPLED_ROWS}"
     means = engine.connection.execute(f"SELECT {lengths} FROM ({sample})").fetchone()
-    sampled = {field.name: (mean or 0.0) + _PREFIX_BYTES for field, mean in zip(others, means, strict=True)}
+    sampled = {field.name: mean for field, mean in zip(others, means, strict=True)}
     return {field.name: (fixed | sampled)[field.name] for field in record.schema_.fields}
 
 
 def _length(field: Any) -> str:
-    if field.type == "BYTES" and field.mode != "REPEATED":
-        return f'octet_length("{field.name}")'
-    return f'strlen(CAST("{field.name}" AS VARCHAR))'
+    single = field.mode != "REPEATED"
+    if field.type == "GEOGRAPHY" and single:
+        return f'16 + 24 * ST_NPoints("{field.name}")'
+    text = (
+        f'octet_length("{field.name}")'
+        if field.type == "BYTES" and single
+        else f'strlen(CAST("{field.name}" AS VARCHAR))'
+    )
+    return f"{_PREFIX_BYTES} + {text}"
 
 
 def _table(record: Any) -> Table:

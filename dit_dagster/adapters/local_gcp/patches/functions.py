@@ -3,8 +3,9 @@
 BigQuery: `project.dataset.function(x)` calls the function of that dataset, with the project quoted or not, and with
 project and dataset in one pair of backticks as well.
 Emulator: knows `dataset.function(x)` and the whole name in backticks; the other forms are unknown.
-A function in JavaScript is registered as a Python function of any arguments, which DuckDB takes for one of one.
-Here: they are the whole name, and the function says how many it takes.
+A function in JavaScript is registered as a Python function of any arguments, which DuckDB takes for one of one; and a
+STRUCT that it returns must have exactly the fields of its type, while BigQuery takes those, and NULL for the others.
+Here: they are the whole name, the function says how many it takes, and what it returns is given the type's fields.
 """
 
 from __future__ import annotations
@@ -78,7 +79,22 @@ class _Connection:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._connection, name)
 
-    def create_function(self, name: str, function: Any, types: Any, *more: Any, **options: Any) -> Any:
+    def create_function(self, name: str, function: Any, types: Any, returned: Any, **options: Any) -> Any:
+        @wraps(function)
+        def call(*arguments: Any) -> Any:
+            return _of_type(returned, function(*arguments))
+
         parameters = [Parameter(f"a{number}", Parameter.POSITIONAL_ONLY) for number in range(len(types))]
-        function.__signature__ = Signature(parameters)
-        return self._connection.create_function(name, function, types, *more, **options)
+        call.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+        return self._connection.create_function(name, call, types, returned, **options)
+
+
+def _of_type(kind: Any, value: Any) -> Any:
+    match kind.id, value:
+        case "struct", dict():
+            return {name: _of_type(of, value.get(name)) for name, of in kind.children}
+        case "list", list():
+            ((_, of),) = kind.children
+            return [_of_type(of, element) for element in value]
+        case _:
+            return value

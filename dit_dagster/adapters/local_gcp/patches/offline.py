@@ -25,15 +25,21 @@ def apply() -> None:
 PATCH = Patch(name="offline", apply=apply)
 
 
-def _load(engine: Any, extension: str, *, needed: bool) -> None:
-    package = importlib.util.find_spec(f"duckdb_extension_{extension}")
+def extension(name: str) -> Path | None:
+    """The file of DuckDB's extension, from its package; None without that. RuntimeError if it does not fit."""
+    package = importlib.util.find_spec(f"duckdb_extension_{name}")
     if package is None or package.origin is None:
-        if needed:
-            raise RuntimeError(f"the package duckdb-extension-{extension} is missing; install it next to duckdb")
-        return
+        return None
     import duckdb
 
-    file = Path(package.origin).parent / "extensions" / f"v{duckdb.__version__}" / f"{extension}.duckdb_extension"
+    file = Path(package.origin).parent / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"
     if not file.is_file():
-        raise RuntimeError(f"duckdb-extension-{extension} has no {file.name} for duckdb {duckdb.__version__}: pin both")
-    engine.connection.execute(f"LOAD '{file}'")
+        raise RuntimeError(f"duckdb-extension-{name} has no {file.name} for duckdb {duckdb.__version__}: pin both")
+    return file
+
+
+def _load(engine: Any, name: str, *, needed: bool) -> None:
+    if (file := extension(name)) is not None:
+        engine.connection.execute(f"LOAD '{file}'")
+    elif needed:
+        raise RuntimeError(f"the package duckdb-extension-{name} is missing; install it next to duckdb")

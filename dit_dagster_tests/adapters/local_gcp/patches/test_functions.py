@@ -58,3 +58,13 @@ def test_an_error_in_javascript_is_an_error(emulator: Emulator) -> None:
     )
 
     assert "no a" in str(emulator.outcome(lambda: emulator.run(sql)))
+
+
+def test_a_struct_from_javascript_has_the_fields_of_its_type(emulator: Emulator) -> None:
+    """What is missing is NULL, and what is more is left out, in ARRAYs too. `this` may be what is returned."""
+    function = (
+        "CREATE TEMP FUNCTION f(x STRING) RETURNS STRUCT<a STRING, b ARRAY<STRUCT<c FLOAT64>>> LANGUAGE js AS "
+        '"""this.b = [{c: 1.5, d: 2}]; this.x = 3; return this;"""; '
+    )
+
+    emulator.shows(lambda: emulator.run(f"{function}SELECT f('a')"), [({"a": None, "b": [{"c": 1.5}]},)])
