@@ -133,7 +133,13 @@ class StandIn:
     def _worked(self, build: str, worker: Callable[[StandIn, str], None]) -> None:
         with self.lock:
             self.builds[build]["status"] = "WORKING"
-        worker(self, build)
+        try:
+            worker(self, build)
+        except Exception as error:  # whoever follows the build would wait for it for ever
+            with self.lock:
+                self.builds[build]["statusDetail"] = repr(error)
+            self.end(build, "INTERNAL_ERROR")
+            raise
 
     def _cloudbuild_projects_locations_builds_get(self, call: Call) -> Any:
         return self._build(call.path["buildsId"])

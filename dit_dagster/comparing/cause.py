@@ -92,6 +92,39 @@ def _last_bits(column: ColumnDifference, pairs: Sequence[Pair]) -> str | None:  
     return f"last-bit float noise, at most {column.max_rel:.1e} relative" if noise else None
 
 
+def _last_bits_within(column: ColumnDifference, pairs: Sequence[Pair]) -> str | None:
+    """JSON documents that are alike but for the last bits of numbers; names where those are."""
+    if column.type not in ("STRING", "JSON"):
+        return None
+    places: dict[str, None] = {}
+    for pair in pairs:
+        try:
+            left, right = (json.loads(end) for end in pair)
+        except ValueError:
+            return None
+        if left == right or not _alike_but_for_last_bits(left, right, "$", places):
+            return None
+    return f"last-bit float noise within JSON, at {', '.join(places)}, in every sample"
+
+
+def _alike_but_for_last_bits(left: object, right: object, path: str, places: dict[str, None]) -> bool:
+    """Adds to `places` the paths, with `[]` for any element, of numbers that differ in their last bits."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(
+            _alike_but_for_last_bits(value, right[name], f"{path}.{name}", places) for name, value in left.items()
+        )
+    if isinstance(left, list) and isinstance(right, list):
+        both = zip(left, right, strict=False)
+        return len(left) == len(right) and all(_alike_but_for_last_bits(*each, f"{path}[]", places) for each in both)
+    if type(left) is type(right) and left == right:
+        return True
+    kinds = {type(left), type(right)}
+    if kinds in ({float}, {float, int}) and math.isclose(left, right, rel_tol=_LAST_BITS):  # type: ignore[arg-type]
+        places[path] = None
+        return True
+    return False
+
+
 def _shift(column: ColumnDifference, pairs: Sequence[Pair]) -> str | None:  # noqa: ARG001
     constant, sign = _constant(column), _sign(column)
     if column.unit is None or constant is None or not sign:
@@ -166,6 +199,7 @@ _OF_COUNTS: Mapping[CauseName, _Rule] = {
 }
 _RULES: Mapping[CauseName, _Rule] = {
     **_OF_COUNTS,
+    CauseName.FLOAT_NOISE: lambda column, pairs: _last_bits(column, pairs) or _last_bits_within(column, pairs),
     CauseName.ROUNDING: _rounded,
     CauseName.FACTOR: _factor,
     CauseName.ORDER: _order,

@@ -12,6 +12,7 @@ from decimal import ROUND_FLOOR, Decimal
 
 from sqlglot import exp
 
+from dit_dagster.comparing.documents import RAW
 from dit_dagster.comparing.rows import Ends, Engine
 from dit_dagster.comparing.schema import NUMBERS, Column
 from dit_dagster.comparing.sql import (
@@ -26,13 +27,14 @@ from dit_dagster.comparing.sql import (
     safe_cast,
     text,
 )
-from dit_dagster.model.policy import Geography, Tolerance
+from dit_dagster.model.policy import Geography, Json, Tolerance
 
 UNITS = {"DATE": "days", "TIME": "microseconds", "DATETIME": "microseconds", "TIMESTAMP": "microseconds"}
 
 # A bound finer than a type's last digit is rounded down to it, which decides the same pairs.
 _SCALES = {"INT64": Decimal(1), "NUMERIC": Decimal("1e-9"), "BIGNUMERIC": Decimal("1e-38")}
 _LARGEST = Decimal("1e28")
+_EXACT_INTEGERS = 2.0**53
 
 
 def near(of: Column, ends: Ends, spelling: Engine) -> Node:
@@ -47,6 +49,8 @@ def near(of: Column, ends: Ends, spelling: Engine) -> Node:
         return _near_throughout(replace(of, path=()), ends, spelling)
     if isinstance(of.tolerance, Geography):
         return exp.Coalesce(this=_near_on_earth(ends, of.tolerance, spelling), expressions=[exp.false()])
+    if isinstance(of.tolerance, Json):
+        return exp.Coalesce(this=_near_documents(ends, of.tolerance, spelling), expressions=[exp.false()])
     gap = _gap(of.type, ends, spelling)
     close: Node = exp.LTE(this=gap, expression=_absolute(of, of.tolerance, spelling))
     if of.tolerance.rel:
@@ -93,6 +97,32 @@ def _near_on_earth(ends: Ends, tolerance: Geography, spelling: Engine) -> Node:
     alike = exp.EQ(this=shapes[0], expression=shapes[1])
     everywhere = spelling.side_by_side((lists[0], lists[1]), close, "LOGICAL_AND")
     return all_of([alike, exp.Coalesce(this=everywhere, expressions=[exp.true()])])
+
+
+def _near_documents(ends: Ends, bounds: Json, spelling: Engine) -> Node:
+    """Documents of the same tokens, but for numbers, which are near; a text that is no document has none.
+
+    From 2^53 on FLOAT64 does not hold every integer, so that two of them might seem nearer than they are.
+    """
+    lists = tuple(call("REGEXP_EXTRACT_ALL", end.copy(), text(spelling.json_tokens)) for end in ends)
+    lengths = [call("ARRAY_LENGTH", each.copy()) for each in lists]
+
+    def at_a_place(both: Ends) -> Node:
+        equal = exp.EQ(this=both[0].copy(), expression=both[1].copy())
+        found = tuple(call("REGEXP_EXTRACT", each.copy(), text(spelling.json_number)) for each in both)
+        numbers = (found[0], found[1])
+        gap = _gap("FLOAT64", numbers, spelling)
+        close = exp.or_(
+            exp.LTE(this=gap, expression=_float(bounds.abs)),
+            exp.LTE(this=gap.copy(), expression=exp.Mul(this=_float(bounds.rel), expression=magnitude(numbers))),
+        )
+        held = exp.LT(this=magnitude(numbers), expression=_float(_EXACT_INTEGERS))
+        return exp.paren(exp.or_(equal, exp.Coalesce(this=all_of([exp.paren(close), held]), expressions=[exp.false()])))
+
+    documents = [exp.not_(call("STARTS_WITH", end.copy(), text(RAW))) for end in ends]
+    one_length = exp.EQ(this=lengths[0], expression=lengths[1])
+    everywhere = spelling.side_by_side((lists[0], lists[1]), at_a_place, "LOGICAL_AND")
+    return all_of([*documents, one_length, everywhere])
 
 
 def distance(columns: Mapping[int, Column], place: Node, ends: Ends, spelling: Engine) -> Node:

@@ -24,7 +24,11 @@ from dit_dagster.model.policy import ColumnPolicy, Exact, Json
 
 RAW = "raw "
 _TOO_LONG = r"[0-9]{20,}|[0-9]{2,}\.[0-9]{16,}|\.[0-9]{18,}"
-_TOKENS = r'"(?:[^"\\]|\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+BIGQUERY_TOKENS = r'"(?:[^"\\]|\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+BIGQUERY_NUMBER = "^(-?[0-9].*)$"
+# A number is written by itself, after the kind of its node; a text that looks so has its quotes escaped.
+LOCAL_TOKENS = r'"NUMBER","[^"]*"|"(?:[^"\\]|\\.)*"|[^"]+'
+LOCAL_NUMBER = '^"NUMBER","(.*)"$'
 
 
 def reads_json(of: Column) -> bool:
@@ -41,7 +45,7 @@ def bigquery_json(value: Node, kind: str, policy: ColumnPolicy) -> Node:
     sorted_text = call("TO_JSON_STRING", document)  # of a NULL this is the text null, hence the guards
     if not isinstance(policy, Json):
         return choose(is_null(value.copy()), exp.Null(), sorted_text)
-    tokens = call("REGEXP_EXTRACT_ALL", sorted_text, text(_TOKENS))
+    tokens = call("REGEXP_EXTRACT_ALL", sorted_text, text(BIGQUERY_TOKENS))
     token = column("token")
     whole = call("REGEXP_REPLACE", token.copy(), text(r"\.0$"), text(""))
     spelled = choose(call("REGEXP_CONTAINS", token, text("^-?[0-9]")), whole, token.copy())

@@ -18,7 +18,7 @@ from sqlglot import exp
 from dit_dagster.comparing.counting import Input, day_of, distinct_keys, groupable
 from dit_dagster.comparing.distance import near
 from dit_dagster.comparing.rows import Engine, derived, limbs, marked, row_text, unmarked, upper, value_text
-from dit_dagster.comparing.schema import Column
+from dit_dagster.comparing.schema import NUMBERS, Column
 from dit_dagster.comparing.sql import (
     Node,
     all_of,
@@ -308,7 +308,7 @@ def _ranked(question: Question, spelling: Engine) -> exp.Select:
 
 
 def _sortable(of: Column, spelling: Engine, value: Node) -> Node:
-    if of.is_list or of.type == "GEOGRAPHY":
+    if of.is_list or of.type not in NUMBERS:
         return value
     return safe_cast(unmarked(value), "FLOAT64" if of.type == "FLOAT64" else spelling.decimal)
 

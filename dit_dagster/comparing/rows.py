@@ -28,7 +28,16 @@ from typing import ClassVar, Protocol
 
 from sqlglot import exp
 
-from dit_dagster.comparing.documents import bigquery_json, derived_name, local_json, reads_json
+from dit_dagster.comparing.documents import (
+    BIGQUERY_NUMBER,
+    BIGQUERY_TOKENS,
+    LOCAL_NUMBER,
+    LOCAL_TOKENS,
+    bigquery_json,
+    derived_name,
+    local_json,
+    reads_json,
+)
 from dit_dagster.comparing.schema import ELEMENTS, Column
 from dit_dagster.comparing.sql import (
     Node,
@@ -60,12 +69,15 @@ class Engine(Protocol):
 
     `keeps_steps`: a named step (WITH) is evaluated once. `decimal` is how a NUMERIC is cast to.
     `buckets_pay`: grouping by row hash is dear enough to sum up by bucket first. `samples_keys`: so is counting keys.
+    `json_tokens`: a pattern that takes a canonical JSON text apart. `json_number`: what of such a token is a number.
     """
 
     keeps_steps: ClassVar[bool]
     decimal: ClassVar[str]
     buckets_pay: ClassVar[bool]
     samples_keys: ClassVar[bool]
+    json_tokens: ClassVar[str]
+    json_number: ClassVar[str]
 
     def float_text(self, value: Node) -> Node:
         """A FLOAT64 that is no NaN, with enough digits to read the same bits back."""
@@ -117,6 +129,8 @@ class BigQueryEngine:
     decimal: ClassVar[str] = "NUMERIC"
     buckets_pay: ClassVar[bool] = False
     samples_keys: ClassVar[bool] = False
+    json_tokens: ClassVar[str] = BIGQUERY_TOKENS
+    json_number: ClassVar[str] = BIGQUERY_NUMBER
 
     def float_text(self, value: Node) -> Node:
         return call("FORMAT", text("%.17g"), value)
@@ -186,6 +200,8 @@ class LocalEngine:
     decimal: ClassVar[str] = "NUMERIC(38, 9)"
     buckets_pay: ClassVar[bool] = True
     samples_keys: ClassVar[bool] = True
+    json_tokens: ClassVar[str] = LOCAL_TOKENS
+    json_number: ClassVar[str] = LOCAL_NUMBER
 
     def float_text(self, value: Node) -> Node:
         return cast(value, "STRING")
@@ -273,6 +289,8 @@ class _Unhashed:
 
     buckets_pay: ClassVar[bool] = False
     samples_keys: ClassVar[bool] = False
+    json_tokens: ClassVar[str] = BIGQUERY_TOKENS
+    json_number: ClassVar[str] = BIGQUERY_NUMBER
 
     def hashes(self: Engine, columns: Sequence[Column], alias: str) -> tuple[Node, Node]:
         return row_text([value_text(each, alias, self) for each in columns]), number(0)

@@ -12,10 +12,12 @@ from dit_dagster.model.policy import (
     ColumnPolicy,
     ComparisonPolicy,
     Exact,
+    Forgiving,
     Geography,
     Json,
     Tolerance,
     Unordered,
+    forgives,
 )
 from dit_dagster.ports import Field, TableFacts
 
@@ -63,9 +65,9 @@ class Column:
         return ELEMENTS in self.path
 
     @property
-    def tolerance(self) -> Tolerance | Geography | None:
+    def tolerance(self) -> Forgiving | None:
         """The bound within which two different values pass."""
-        return self.policy if isinstance(self.policy, Tolerance | Geography) else None
+        return self.policy if forgives(self.policy) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,7 +251,7 @@ def _check_unordered(name: str, policy: ColumnPolicy, within: Sequence[tuple[str
     unordered = [path for path, each in ((name, policy), *within) if isinstance(each, Unordered)]
     for path, each in within:
         around = next((outer for outer in unordered if path.startswith(f"{outer}{ELEMENTS}")), None)
-        if around and isinstance(each, Tolerance | Geography):
+        if around and forgives(each):
             raise Uncomparable(f"column {path}: it has a tolerance and lies within {around}, which is unordered")
 
 
@@ -268,7 +270,7 @@ def told_apart(column: Column) -> Iterator[Column]:
     if element.type == "STRUCT":
         yield Column(name=column.name, type="STRUCT", policy=Exact(), path=path)
         yield from _parts(name, path, element, policies)
-    elif isinstance(policy, Tolerance | Geography):
+    elif forgives(policy):
         yield Column(name=column.name, type=element.type, policy=policy, path=path)
     else:
         yield column
@@ -286,7 +288,7 @@ def _parts(name: str, path: tuple[str, ...], of: Field, policies: Mapping[str, C
         elif not isinstance(policy, Unordered) and child.type == "STRUCT":
             yield Column(name=inner, type="ARRAY", policy=Exact(), path=steps, field=child)
             yield from _parts(f"{inner}{ELEMENTS}", (*steps, ELEMENTS), replace(child, mode="NULLABLE"), policies)
-        elif not isinstance(policy, Unordered) and isinstance(element, Tolerance | Geography):
+        elif not isinstance(policy, Unordered) and forgives(element):
             yield Column(name=inner, type="ARRAY", policy=Exact(), path=steps, field=child)
             yield Column(name=f"{inner}{ELEMENTS}", type=child.type, policy=element, path=(*steps, ELEMENTS))
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeGuard
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -36,9 +36,14 @@ class Tolerance(Declared):
 
 
 class Json(Declared):
-    """Equal as JSON values: key order and the spelling of numbers do not matter. For JSON and STRING columns."""
+    """Equal as JSON values: key order and the spelling of numbers do not matter. For JSON and STRING columns.
+
+    With bounds, numbers in the same places may differ as under Tolerance, in FLOAT64; from 2^53 on they may not.
+    """
 
     kind: Literal["json"] = "json"
+    abs: float = Field(default=0.0, ge=0.0, allow_inf_nan=False)
+    rel: float = Field(default=0.0, ge=0.0, lt=1.0, allow_inf_nan=False)
 
 
 class Unordered(Declared):
@@ -61,12 +66,14 @@ class Geography(Declared):
 
 
 def _spelled(value: Any) -> Any:
-    """Accept the short spellings of a declaration: `json`, `{tolerance: {abs: 1}}`, `{metres: 1}`."""
+    """Accept the short spellings: `json`, `{tolerance: {abs: 1}}`, `{json: {rel: 1e-9}}`, `{metres: 1}`."""
     match value:
         case str():
             return {"kind": value}
         case {"tolerance": dict() as bounds, **rest} if not rest:
             return {"kind": "tolerance", **bounds}
+        case {"json": dict() as bounds, **rest} if not rest:
+            return {"kind": "json", **bounds}
         case {"metres": metres, **rest} if not rest:
             return {"kind": "geography", "metres": metres}
         case {"geography": dict() as bounds, **rest} if not rest:
@@ -76,12 +83,22 @@ def _spelled(value: Any) -> Any:
 
 _Policy = Exact | Tolerance | Json | Unordered | Bitwise | Geography
 _Word = Literal["exact", "json", "unordered", "bitwise"]
-_Bounds = dict[Literal["tolerance", "geography", "metres"], Any]
+_Bounds = dict[Literal["tolerance", "json", "geography", "metres"], Any]
 
 ColumnPolicy = Annotated[
     Annotated[_Policy, Field(discriminator="kind")],
     BeforeValidator(_spelled, json_schema_input_type=_Policy | _Word | _Bounds),
 ]
+
+
+Forgiving = Tolerance | Geography | Json
+
+
+def forgives(policy: ColumnPolicy) -> TypeGuard[Forgiving]:
+    """Whether two values that differ may pass: only a pair of them tells, no digest."""
+    return isinstance(policy, Tolerance | Geography) or (
+        isinstance(policy, Json) and (policy.abs, policy.rel) != (0, 0)
+    )
 
 
 class ExpectedDiff(Declared):

@@ -49,7 +49,7 @@ POLICY = ComparisonPolicy.model_validate(
             "v_float64": {"tolerance": {"abs": 0.1, "rel": 1e-9}},
             "v_int64": {"tolerance": {"abs": 1}},
             "v_bignumeric": {"tolerance": {"abs": 1e-20}},
-            "doc": "json",
+            "doc": {"json": {"rel": 1e-9}},
             "tags": "unordered",
             "v_geography": {"metres": 1},
             "r[].x": {"tolerance": {"abs": 0.5}},

@@ -35,6 +35,14 @@ def constant(distance: float, *pairs: tuple[str, str], **column: Any) -> Explana
 N = CauseName
 TRACES = {
     "last-bit float noise": (N.FLOAT_NOISE, told(("0.3", "0.30000000000000004"), type="FLOAT64", max_rel=2e-16)),
+    "last-bit float noise within JSON, at $.a, $.b[].c": (
+        N.FLOAT_NOISE,
+        told(
+            ('{"a": 0.3, "n": 1}', '{"a": 0.30000000000000004, "n": 1}'),
+            ('{"a": 1, "b": [{"c": 2}]}', '{"a": 1, "b": [{"c": 2.0000000000000004}]}'),
+            type="STRING",
+        ),
+    ),
     "shift by +2 whole hours": (
         N.SHIFT,
         constant(
@@ -98,6 +106,17 @@ LARGE = (("9007199254740992", "9007199254740994"), ("1", "5"))
         pytest.param(told(("A" * 2000, "a" * 2000)), id="samples that were shortened"),
         pytest.param(told(("a", "b")), id="texts"),
         pytest.param(told(("a", None), ("b", "c")), id="some nulls"),
+        pytest.param(told(('{"a": 0.3}', '{"a": 0.31}'), type="JSON"), id="more than the last bits within JSON"),
+        pytest.param(
+            told(('{"a": 0.3, "b": 1}', '{"a": 0.30000000000000004, "b": 2}'), type="JSON"),
+            id="and another value beside them",
+        ),
+        pytest.param(
+            told(('{"a": 0.3}', '{"a": 0.30000000000000004}'), ('{"a": "x"}', '{"a": "y"}'), type="JSON"),
+            id="and another in another row",
+        ),
+        pytest.param(told(('{"a": 40000000000000}', '{"a": 40000000000001}'), type="JSON"), id="integers within JSON"),
+        pytest.param(told(('{"a": 1.0}', '{"a": true}'), type="JSON"), id="another kind within JSON"),
         pytest.param(constant(1.0, ("1", "2")), id="a single value, whose distance is always constant"),
         pytest.param(constant(2 * HOUR, ("01:00", "03:00"), unit="microseconds"), id="a single time"),
         pytest.param(told(("1.5", "3.0"), max_abs=1.5, mean_abs=1.5), id="a single factor"),

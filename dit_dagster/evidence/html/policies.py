@@ -60,9 +60,10 @@ def _worded(policy: Mapping[str, Any]) -> str:
     """A column's policy in words; kinds that this page does not know are told with all that they hold."""
     match policy:
         case {"kind": "tolerance", "abs": absolute, "rel": rel, **rest} if not rest:
-            parts = [f"{absolute:g}"] if absolute else []
-            parts += [f"{100 * rel:g} % of the larger value"] if rel else []
-            return f"within {' or '.join(parts) or '0'}"
+            return f"within {_bounds(absolute, rel) or '0'}"
+        case {"kind": "json", "abs": absolute, "rel": rel, **rest} if not rest:
+            bounds = _bounds(absolute, rel)
+            return f"as JSON values, numbers within {bounds}" if bounds else "as JSON values"
         case {"kind": "geography", "metres": metres, **rest} if not rest:
             return f"within {metres:g} m"
         case {"kind": str(kind), **rest}:
@@ -71,4 +72,10 @@ def _worded(policy: Mapping[str, Any]) -> str:
     return str(policy)
 
 
-_KINDS = {"json": "as JSON values", "unordered": "in any order", "bitwise": "bit by bit"}
+def _bounds(absolute: float, rel: float) -> str:
+    parts = [f"{absolute:g}"] if absolute else []
+    parts += [f"{100 * rel:g} % of the larger value"] if rel else []
+    return " or ".join(parts)
+
+
+_KINDS = {"unordered": "in any order", "bitwise": "bit by bit"}

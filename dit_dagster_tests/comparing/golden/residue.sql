@@ -382,7 +382,7 @@ WITH `net` AS (
     *,
     ROW_NUMBER() OVER (
       PARTITION BY `side`, `key`
-      ORDER BY `exact` ASC, `v`[ORDINAL(3)] ASC, `v`[ORDINAL(6)] ASC, SAFE_CAST(SUBSTR(`v`[ORDINAL(12)], 2) AS NUMERIC) ASC, SAFE_CAST(SUBSTR(`v`[ORDINAL(17)], 2) AS FLOAT64) ASC, `v`[ORDINAL(18)] ASC, SAFE_CAST(SUBSTR(`v`[ORDINAL(19)], 2) AS NUMERIC) ASC, `h1` ASC, `h2` ASC
+      ORDER BY `exact` ASC, `v`[ORDINAL(1)] ASC, `v`[ORDINAL(3)] ASC, `v`[ORDINAL(6)] ASC, SAFE_CAST(SUBSTR(`v`[ORDINAL(12)], 2) AS NUMERIC) ASC, SAFE_CAST(SUBSTR(`v`[ORDINAL(17)], 2) AS FLOAT64) ASC, `v`[ORDINAL(18)] ASC, SAFE_CAST(SUBSTR(`v`[ORDINAL(19)], 2) AS NUMERIC) ASC, `h1` ASC, `h2` ASC
     ) AS `nth`,
     COUNT(*) OVER (PARTITION BY `side`, `key`) AS `rivals`
   FROM (
@@ -581,7 +581,6 @@ WITH `net` AS (
         CAST(FARM_FINGERPRINT(
           TO_JSON_STRING(
             [
-              `t`.`__dit_139d544b821b13eb`,
               IF(`t`.`s` IS NULL, NULL, '{}'),
               IF(
                 IS_NAN((
@@ -684,7 +683,6 @@ WITH `net` AS (
           MD5(
             TO_JSON_STRING(
               [
-                `t`.`__dit_139d544b821b13eb`,
                 IF(`t`.`s` IS NULL, NULL, '{}'),
                 IF(
                   IS_NAN((
@@ -1176,6 +1174,54 @@ SELECT
     AND (
       `l`.`exact` <> `r`.`exact`
       OR (
+        `l`.`v`[ORDINAL(1)] <> `r`.`v`[ORDINAL(1)]
+        AND NOT COALESCE(
+          NOT STARTS_WITH(SUBSTR(`l`.`v`[ORDINAL(1)], 2), 'raw ')
+          AND NOT STARTS_WITH(SUBSTR(`r`.`v`[ORDINAL(1)], 2), 'raw ')
+          AND ARRAY_LENGTH(
+            REGEXP_EXTRACT_ALL(SUBSTR(`l`.`v`[ORDINAL(1)], 2), '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+')
+          ) = ARRAY_LENGTH(
+            REGEXP_EXTRACT_ALL(SUBSTR(`r`.`v`[ORDINAL(1)], 2), '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+')
+          )
+          AND (
+            SELECT
+              LOGICAL_AND(
+                (
+                  `le` = `re`
+                  OR COALESCE(
+                    (
+                      ABS(
+                        SAFE_SUBTRACT(
+                          SAFE_CAST(REGEXP_EXTRACT(`le`, '^(-?[0-9].*)$') AS FLOAT64),
+                          SAFE_CAST(REGEXP_EXTRACT(`re`, '^(-?[0-9].*)$') AS FLOAT64)
+                        )
+                      ) <= CAST('0.0' AS FLOAT64)
+                      OR ABS(
+                        SAFE_SUBTRACT(
+                          SAFE_CAST(REGEXP_EXTRACT(`le`, '^(-?[0-9].*)$') AS FLOAT64),
+                          SAFE_CAST(REGEXP_EXTRACT(`re`, '^(-?[0-9].*)$') AS FLOAT64)
+                        )
+                      ) <= CAST('1e-09' AS FLOAT64) * GREATEST(
+                        ABS(SAFE_CAST(REGEXP_EXTRACT(`le`, '^(-?[0-9].*)$') AS FLOAT64)),
+                        ABS(SAFE_CAST(REGEXP_EXTRACT(`re`, '^(-?[0-9].*)$') AS FLOAT64))
+                      )
+                    )
+                    AND GREATEST(
+                      ABS(SAFE_CAST(REGEXP_EXTRACT(`le`, '^(-?[0-9].*)$') AS FLOAT64)),
+                      ABS(SAFE_CAST(REGEXP_EXTRACT(`re`, '^(-?[0-9].*)$') AS FLOAT64))
+                    ) < CAST('9007199254740992.0' AS FLOAT64),
+                    FALSE
+                  )
+                )
+              )
+            FROM UNNEST(REGEXP_EXTRACT_ALL(SUBSTR(`l`.`v`[ORDINAL(1)], 2), '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+')) AS `le` WITH OFFSET AS `le_place`
+            JOIN UNNEST(REGEXP_EXTRACT_ALL(SUBSTR(`r`.`v`[ORDINAL(1)], 2), '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+')) AS `re` WITH OFFSET AS `re_place`
+              ON `le_place` = `re_place`
+          ),
+          FALSE
+        )
+      )
+      OR (
         `l`.`v`[ORDINAL(3)] <> `r`.`v`[ORDINAL(3)]
         AND NOT COALESCE(
           ARRAY_LENGTH(JSON_VALUE_ARRAY(SUBSTR(`l`.`v`[ORDINAL(3)], 2), '$')) = ARRAY_LENGTH(JSON_VALUE_ARRAY(SUBSTR(`r`.`v`[ORDINAL(3)], 2), '$'))
@@ -1431,6 +1477,52 @@ WITH `cells` AS (
       THEN SAFE_CAST(SUBSTR(`a`, 2) AS DATETIME) < SAFE_CAST(SUBSTR(`b`, 2) AS DATETIME)
     END AS `rises`,
     CASE
+      WHEN `i` = 1
+      THEN COALESCE(
+        NOT STARTS_WITH(SUBSTR(`a`, 2), 'raw ')
+        AND NOT STARTS_WITH(SUBSTR(`b`, 2), 'raw ')
+        AND ARRAY_LENGTH(
+          REGEXP_EXTRACT_ALL(SUBSTR(`a`, 2), '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+')
+        ) = ARRAY_LENGTH(
+          REGEXP_EXTRACT_ALL(SUBSTR(`b`, 2), '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+')
+        )
+        AND (
+          SELECT
+            LOGICAL_AND(
+              (
+                `le` = `re`
+                OR COALESCE(
+                  (
+                    ABS(
+                      SAFE_SUBTRACT(
+                        SAFE_CAST(REGEXP_EXTRACT(`le`, '^(-?[0-9].*)$') AS FLOAT64),
+                        SAFE_CAST(REGEXP_EXTRACT(`re`, '^(-?[0-9].*)$') AS FLOAT64)
+                      )
+                    ) <= CAST('0.0' AS FLOAT64)
+                    OR ABS(
+                      SAFE_SUBTRACT(
+                        SAFE_CAST(REGEXP_EXTRACT(`le`, '^(-?[0-9].*)$') AS FLOAT64),
+                        SAFE_CAST(REGEXP_EXTRACT(`re`, '^(-?[0-9].*)$') AS FLOAT64)
+                      )
+                    ) <= CAST('1e-09' AS FLOAT64) * GREATEST(
+                      ABS(SAFE_CAST(REGEXP_EXTRACT(`le`, '^(-?[0-9].*)$') AS FLOAT64)),
+                      ABS(SAFE_CAST(REGEXP_EXTRACT(`re`, '^(-?[0-9].*)$') AS FLOAT64))
+                    )
+                  )
+                  AND GREATEST(
+                    ABS(SAFE_CAST(REGEXP_EXTRACT(`le`, '^(-?[0-9].*)$') AS FLOAT64)),
+                    ABS(SAFE_CAST(REGEXP_EXTRACT(`re`, '^(-?[0-9].*)$') AS FLOAT64))
+                  ) < CAST('9007199254740992.0' AS FLOAT64),
+                  FALSE
+                )
+              )
+            )
+          FROM UNNEST(REGEXP_EXTRACT_ALL(SUBSTR(`a`, 2), '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+')) AS `le` WITH OFFSET AS `le_place`
+          JOIN UNNEST(REGEXP_EXTRACT_ALL(SUBSTR(`b`, 2), '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+')) AS `re` WITH OFFSET AS `re_place`
+            ON `le_place` = `re_place`
+        ),
+        FALSE
+      )
       WHEN `i` = 3
       THEN COALESCE(
         ARRAY_LENGTH(JSON_VALUE_ARRAY(SUBSTR(`a`, 2), '$')) = ARRAY_LENGTH(JSON_VALUE_ARRAY(SUBSTR(`b`, 2), '$'))
