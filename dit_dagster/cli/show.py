@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 _LONG_WORD = 32
+_SHOWN_SAMPLES = 3
 COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow", "error": "magenta"}
 
 
@@ -86,6 +87,8 @@ def verdict_table(comparisons: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _show_reasons(out: Console, comparisons: Sequence[Mapping[str, Any]]) -> None:
+    from dit_dagster.evidence.comparison import sample_line
+
     for comparison in comparisons:
         title = f"{comparison['output']} {comparison['left']} ~ {comparison['right']}"
         if comparison["reason"]:
@@ -95,10 +98,10 @@ def _show_reasons(out: Console, comparisons: Sequence[Mapping[str, Any]]) -> Non
         explanation = comparison["explanation"] or {}
         for line in parting_lines(explanation):
             out.print(Text(f"    {line}"))
-        for sample in explanation.get("samples", ())[:3]:
-            key = ", ".join(f"{name}={value}" for name, value in sample["key"].items())
-            what = sample["column"] or "row"
-            out.print(Text(f"    {key}: {what}: {sample['left']} ~ {sample['right']}", style="dim"))
+        if comparison["passed"]:
+            continue
+        for sample in explanation.get("samples", ())[:_SHOWN_SAMPLES]:
+            out.print(Text(f"    {sample_line(sample)}", style="dim"))
 
 
 def parting_lines(explanation: Mapping[str, Any]) -> Sequence[str]:

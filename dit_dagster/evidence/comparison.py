@@ -11,6 +11,8 @@ from dit_dagster.model.verdict_json import comparison_json, plain
 
 _COUNTS = ("only_left", "only_right", "changed", "multiplicity", "within_tolerance")
 _SHOWN_SAMPLES = 5
+_LINE, _BEFORE = 100, 40
+"""Characters of a value that are shown on a line, and how many of them stand before where two values part."""
 _SETTLED = ("IDENTICAL", "EMPTY")
 
 
@@ -64,7 +66,22 @@ def sample_line(sample: Mapping[str, Any]) -> str:
     """One differing value, or one row that only one side has."""
     key = ", ".join(f"{name}={value}" for name, value in sample["key"].items())
     what = sample["column"] or "row"
-    return f"{key + ': ' if key else ''}{what}: {_side(sample, 'left')} ~ {_side(sample, 'right')}"
+    left, right = _where_they_part(_side(sample, "left"), _side(sample, "right"))
+    return f"{key + ': ' if key else ''}{what}: {left} ~ {right}"
+
+
+def _where_they_part(left: str, right: str) -> tuple[str, str]:
+    """Of long texts that begin alike what is around the first character that differs; the whole is in the report."""
+    if max(len(left), len(right)) <= _LINE:
+        return left, right
+    apart = (place for place, (one, other) in enumerate(zip(left, right, strict=False)) if one != other)
+    start = max(next(apart, min(len(left), len(right))) - _BEFORE, 0)
+    return _excerpt(left, start), _excerpt(right, start)
+
+
+def _excerpt(text: str, start: int) -> str:
+    end = start + _LINE
+    return f"{'…' if start else ''}{text[start:end]}{'…' if len(text) > end else ''}"
 
 
 def _side(sample: Mapping[str, Any], side: str) -> str:

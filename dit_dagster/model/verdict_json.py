@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from dit_dagster.model.crossing import Crossing
 from dit_dagster.model.verdict import (
+    ColumnDifference,
     Expectation,
     Explanation,
     Outcome,
@@ -51,6 +52,11 @@ def comparison_json(output: str, left: str, right: str, verdict: Verdict, expect
     }
 
 
+def _counted(column: ColumnDifference) -> str:
+    near = f"{column.within_tolerance:,} within the tolerance"
+    return f"{column.name} ({f'{column.mismatches:,}' if column.mismatches else near})"
+
+
 def summary(verdict: Verdict) -> str:
     """One line: what differs or why nothing can be said; empty for a plain pass."""
     explanation: Explanation | None = getattr(verdict, "explanation", None)
@@ -62,10 +68,11 @@ def summary(verdict: Verdict) -> str:
                 (explanation.only_right, "only right"),
                 (explanation.changed, "changed"),
                 (explanation.multiplicity, "by multiplicity"),
+                (explanation.within_tolerance, "within the tolerance"),
             )
             if count
         ]
-        columns = ", ".join(f"{column.name} ({column.mismatches:,})" for column in explanation.columns[:4])
+        columns = ", ".join(map(_counted, explanation.columns[:4]))
         return "; ".join(filter(None, [", ".join(parts), columns and f"columns: {columns}", explanation.cause]))
     for name in ("missing_left", "missing_right"):
         missing: Sequence[date] = getattr(verdict, name, ())

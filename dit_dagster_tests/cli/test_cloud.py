@@ -9,10 +9,11 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -22,10 +23,11 @@ from dit_dagster.model.identity import Commit, ExperimentId
 from dit_dagster_tests.cli.conftest import Dit
 from dit_dagster_tests.google_stand_in import BUCKET, PROJECT, StandIn, google
 from dit_dagster_tests.repositories import Repository
-from dit_dagster_tests.scenarios.bench import Bench
+from dit_dagster_tests.scenarios.bench import GOOD, Bench
 from dit_dagster_tests.secrets_for_tests import planted_secrets
 from dit_dagster_tests.test_docs import parse
 
+_Found = TypeVar("_Found")
 RUN = ("cloud", "run", "visits", "--modes", "bf,bfd", "--commit", "good")
 
 
@@ -74,6 +76,48 @@ def test_what_is_sent_runs_as_it_would_here(
         (tmp_path / "away").rename(bench.repository.path)
 
     assert (said.code, "IDENTICAL" in said.out) == (0, True)
+
+
+@pytest.mark.usefixtures("signals_as_usual")
+def test_a_build_that_is_cancelled_cleans_up(dit: Dit, bench: Bench, stand_in: StandIn, tmp_path: Path) -> None:
+    """Its container's first process, which is `dit`, is told to end: nothing of the run is left."""
+    started = tmp_path / "started"
+    program = f"import os, time; open({str(started)!r}, 'w').write(str(os.getppid())); time.sleep(600)"
+    bench.commit(GOOD, "slow", program=program)
+    before, committed = bench.tables(), len(bench.events("committed"))
+    dit("cloud", "run", "visits", "--modes", "bf", "--commit", "slow")
+    [(build, request)] = stand_in.builds.items()
+    with tarfile.open(fileobj=io.BytesIO(stand_in.source(build))) as tar:
+        tar.extractall(tmp_path)  # of our own making; `filter` came with CPython 3.11.4
+    sent = dict(one.split("=", 1) for one in request["steps"][1]["env"])
+    there = {name: text.replace("/workspace", str(tmp_path)) for name, text in sent.items() if "/workspace" in text}
+    variables = {name: text for name, text in os.environ.items() if name != "DIT_PROJECT"} | there
+    command = [sys.executable, "-c", "from dit_dagster.cli import main; main()", *request["steps"][1]["args"]]
+    # A first process has no signal handlers but its own. To make one takes root; without, it is a process like others.
+    alone = ["unshare", "--pid", "--fork", "--kill-child"] if os.geteuid() == 0 else []
+    running = subprocess.Popen(
+        [*alone, *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=variables
+    )
+    first = running.pid
+    if alone:
+        [first] = map(int, _until(Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text).split())
+    assert _until(lambda: started.exists() and started.read_text()) == ("1" if alone else str(first))
+
+    os.kill(first, signal.SIGTERM)
+    said, _ = running.communicate(timeout=60)
+
+    assert running.returncode == 143, said
+    assert [name for name in bench.tables() if "_pin_" not in name and name not in before] == []
+    assert len(bench.events("committed")) == committed
+
+
+def _until(look: Callable[[], _Found], seconds: float = 120.0) -> _Found:
+    """What `look` finds, once it finds something."""
+    deadline = time.monotonic() + seconds
+    while not (found := look()):
+        assert time.monotonic() < deadline, "nothing was found"
+        time.sleep(0.05)
+    return found
 
 
 def test_every_option_of_a_run_is_passed_on() -> None:
