@@ -53,3 +53,14 @@ FROM
   UNNEST(GENERATE_ARRAY(1, 2)) AS pair,
   UNNEST(GENERATE_ARRAY(-5, 5)) AS x,
   UNNEST(GENERATE_ARRAY(-5, 5)) AS y;
+
+-- The same, as `encounters_vms` reads it.
+CREATE SCHEMA IF NOT EXISTS pipe_vms_v3_internal;
+CREATE SCHEMA IF NOT EXISTS pipe_vms_v3_published;
+
+CREATE OR REPLACE TABLE pipe_vms_v3_internal.messages_positions
+PARTITION BY DATE(timestamp)
+AS SELECT * FROM pipe_ais_v3_internal.messages_positions;
+
+CREATE OR REPLACE TABLE pipe_vms_v3_published.segment_info
+AS SELECT * FROM pipe_ais_v3_published.segment_info;

@@ -1,7 +1,8 @@
 """A run as JUnit XML, for any CI: one test case per pair, one per phase that failed, one for the run as a whole.
 
 What fails is a failure; what is inconclusive or went wrong is an error. Neither is ever a skipped test, which CI shows
-in green. There is no schema that all readers share; this is the part that those of Jenkins, GitLab and GitHub's actions
+in green. What the commit changes against another is told and not judged: it is the suite's output. There is no schema
+that all readers share; this is the part that those of Jenkins, GitLab and GitHub's actions
 agree on: https://github.com/testmoapp/junitxml
 """
 
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from dit_dagster.evidence.cases import Case, FailedPhase, cases, failed_phases, headline, whole
+from dit_dagster.evidence.cases import Case, FailedPhase, cases, changes, failed_phases, headline, whole
 from dit_dagster.model.verdict import Outcome
 
 # What XML 1.0 cannot hold, not even escaped.
@@ -39,7 +40,8 @@ class _Test:
 def junit(report: Mapping[str, Any]) -> str:
     """The document, with its declaration."""
     about = {name: str(report[name]) for name in ("run_id", "commit", "experiment_id")}
-    return _document(report["pipeline"], list(_tests(report)), float(report["seconds"]), about)
+    said = "\n".join(_against(report))
+    return _document(report["pipeline"], list(_tests(report)), float(report["seconds"]), about, said)
 
 
 def junit_of_failure(pipeline: str, commit: str, error: str) -> str:
@@ -60,6 +62,15 @@ def _tests(report: Mapping[str, Any]) -> Iterator[_Test]:
     yield _Test(name="run", within=pipeline, outcome=outcome, kind=outcome.name, text=headline(report))
 
 
+def _against(report: Mapping[str, Any]) -> Iterator[str]:
+    told = report.get("against")
+    if told is None:
+        return
+    yield f"against {told['commit'][:12]}{': not known: ' + told['reason'] if told['reason'] else ''}"
+    for case in changes(report):
+        yield f"{case.output} in {case.left}: {case.verdict}{': ' + case.reason if case.reason else ''}"
+
+
 def _of_case(pipeline: str, case: Case) -> _Test:
     text = "\n".join([case.reason, *(f"warning: {warning}" for warning in case.warnings)]).strip()
     return _Test(
@@ -77,7 +88,7 @@ def _of_phase(pipeline: str, phase: FailedPhase) -> _Test:
     return _Test(name=name, within=f"{pipeline}.phases", outcome=Outcome.ERROR, kind="PHASE_FAILED", text=phase.error)
 
 
-def _document(pipeline: str, tests: list[_Test], seconds: float, about: Mapping[str, str]) -> str:
+def _document(pipeline: str, tests: list[_Test], seconds: float, about: Mapping[str, str], said: str = "") -> str:
     kinds = [_ELEMENTS.get(test.outcome) for test in tests]
     counts = {
         "tests": str(len(tests)),
@@ -92,6 +103,8 @@ def _document(pipeline: str, tests: list[_Test], seconds: float, about: Mapping[
         ET.SubElement(properties, "property", {"name": name, "value": _clean(value)})
     for test in tests:
         _append(suite, test)
+    if said:
+        ET.SubElement(suite, "system-out").text = _clean(said)
     ET.indent(root)
     return '<?xml version="1.0" encoding="utf-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
 

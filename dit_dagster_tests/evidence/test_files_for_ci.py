@@ -74,6 +74,22 @@ def test_markdown_tells_what_the_change_does() -> None:
     assert "#### Against" not in markdown({**RUN, "against": None})
 
 
+def test_junit_tells_what_the_change_does_and_does_not_judge_it() -> None:
+    """As the suite's output: a line for each output and mode."""
+    found = ET.fromstring(junit(RUN).encode())
+
+    [said] = [element.text or "" for element in found.iter("system-out")]
+    lines = said.splitlines()
+    assert lines[0] == "against bbbbbbbbbbbb"
+    assert [line.split(":")[:2] for line in lines[1:]] == [
+        ["daily in bf", " DIFFERENT"],
+        ["daily in bftruncate", " DIFFERENT"],
+        ["daily in bfd", " SKIPPED"],
+    ]
+    assert found.get("failures") == "1"
+    assert elements(junit({**RUN, "against": None}))["system-out"] == 0
+
+
 def test_junit_of_a_pass_has_nothing_red() -> None:
     """Every case, and the run."""
     found = elements(junit(changed("pass", outcome="pass", passed=True, verdict="IDENTICAL")))
