@@ -119,7 +119,7 @@ def pin(state: StateArgument) -> None:
 
     registry = wiring.registry(Settings.read())
     record = pinning.find_state(registry, state)
-    pinning.pin(registry, record)
+    pinning.pin(registry, record, by="user")
     print(f"pinned {record.fingerprint[:12]}: {record.pipeline} {record.mode} phase {record.index + 1}")
 
 
@@ -131,5 +131,5 @@ def unpin(state: StateArgument) -> None:
 
     registry = wiring.registry(Settings.read())
     record = pinning.find_state(registry, state)
-    pinning.unpin(registry, record)
+    pinning.unpin(registry, record, by="user")
     print(f"unpinned {record.fingerprint[:12]}: {record.pipeline} {record.mode} phase {record.index + 1}")

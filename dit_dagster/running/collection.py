@@ -114,9 +114,13 @@ def collected_prefixes(events: Iterable[Event]) -> frozenset[str]:
 
 
 def pinned_prefixes(events: Iterable[Event]) -> frozenset[str]:
-    """The states that somebody keeps, of events in their order."""
-    latest = {event.payload.get("prefix", ""): event.kind for event in events if event.kind in ("pinned", "unpinned")}
-    return frozenset(prefix for prefix, kind in latest.items() if kind == "pinned")
+    """The states that somebody keeps, of events in their order. A pin of before they said by whom is a user's."""
+    latest = {
+        (event.payload.get("prefix", ""), event.payload.get("by", "user")): event.kind
+        for event in events
+        if event.kind in ("pinned", "unpinned")
+    }
+    return frozenset(prefix for (prefix, _), kind in latest.items() if kind == "pinned")
 
 
 def known_runs(events: Sequence[Event], heard: Heard, patience: float) -> Mapping[str, KnownRun]:

@@ -50,14 +50,16 @@ def set_golden(ahead: Prospect, place: Workplace) -> Golden:
             f"on the present sources; run it first: 'dit run {request.pipeline.name} --commit {request.commit}'"
         )
     before = golden_of(registry, request.pipeline.name)
-    pinning.pin(registry, decided.record)  # before anything is copied: it is refused if the state is being taken
+    pinning.pin(
+        registry, decided.record, by="golden"
+    )  # before anything is copied: it is refused if the state is being taken
     kept = _keep_sources(ahead.plan, place)
     golden = Golden(mode=mode.name, window=request.window, record=decided.record, kept=kept)
     registry.append([_event(_SET, request.pipeline.name, golden)])
     if before is not None:
         _drop_sources(before, place.warehouse)
     if before is not None and before.record.prefix != golden.record.prefix:
-        pinning.unpin(registry, before.record)
+        pinning.unpin(registry, before.record, by="golden")
     return golden
 
 
@@ -93,7 +95,7 @@ def unset_golden(registry: Registry, warehouse: Warehouse, pipeline: str) -> Gol
         raise UnknownName(f"{pipeline} has no golden state; 'dit golden list' shows those there are")
     registry.append([_event(_UNSET, pipeline, golden)])
     _drop_sources(golden, warehouse)
-    pinning.unpin(registry, golden.record)
+    pinning.unpin(registry, golden.record, by="golden")
     return golden
 
 

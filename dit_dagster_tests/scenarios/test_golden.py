@@ -13,9 +13,12 @@ from dit_dagster.adapters.bigquery import BigQueryWarehouse
 from dit_dagster.errors import BadSource, UnknownName, UsageError, WarehouseError
 from dit_dagster.evidence.html import run_page
 from dit_dagster.model.identity import TableName
+from dit_dagster.ports import Event
 from dit_dagster.running import goldens
+from dit_dagster.running.collection import pinned_prefixes
 from dit_dagster.running.goldens import golden_of, unset_golden
 from dit_dagster.running.names import was_kept_here
+from dit_dagster.running.pinning import find_state, pin, unpin
 from dit_dagster.running.run import prospect
 from dit_dagster_tests.scenarios.bench import A_DAY_LOST, APPENDING, GOOD, Bench, Ran
 
@@ -198,6 +201,30 @@ def test_it_is_pinned_until_another_takes_its_place(bench: Bench) -> None:
         ("unpinned", second.record.prefix),
     ]
     assert golden_of(registry, "visits") is None
+
+
+def test_what_a_user_keeps_is_kept_when_it_is_golden_no_more(bench: Bench) -> None:
+    """And the other way round: each takes back its own pin alone."""
+    registry = wiring.registry(bench.settings)
+    bench.run("bf")
+    [state] = bench.events("committed")
+    record = find_state(registry, str(state.fingerprint))
+
+    pin(registry, record, by="user")
+    set_golden(bench)
+    unset_golden(registry, bench.warehouse, "visits")
+    after_golden = pinned_prefixes(pins_of(bench))
+    set_golden(bench)
+    unpin(registry, record, by="user")
+    after_user = pinned_prefixes(pins_of(bench))
+    unset_golden(registry, bench.warehouse, "visits")
+
+    assert after_golden == after_user == {record.prefix}
+    assert pinned_prefixes(pins_of(bench)) == frozenset()
+
+
+def pins_of(bench: Bench) -> Sequence[Event]:
+    return wiring.registry(bench.settings).since(["pinned", "unpinned"], None, 99)
 
 
 def test_a_declared_comparison_is_inconclusive_until_it_is_set(bench: Bench) -> None:

@@ -163,11 +163,11 @@ def test_a_pinned_state_outlives_every_expiry(bench: Bench) -> None:
     registry = wiring.registry(bench.settings)
     kept = bench.events("committed")[0]
     record = find_state(registry, str(kept.fingerprint)[:8])
-    pin(registry, record)
+    pin(registry, record, by="user")
 
     gc(bench)
     after_pin = of_states(bench)
-    unpin(registry, find_state(registry, f"{record.run_id}/{record.mode}/{record.index}"))
+    unpin(registry, find_state(registry, f"{record.run_id}/{record.mode}/{record.index}"), by="user")
     gc(bench)
 
     assert sorted(after_pin) == sorted(table.name.table for table in record.tables)
@@ -182,7 +182,7 @@ def test_a_state_that_is_pinned_while_a_clean_up_is_under_way_stays(bench: Bench
     record = find_state(registry, str(bench.events("committed")[0].fingerprint)[:8])
     place = premises(bench)
     items = collectable(look_around(place))
-    pin(registry, record)
+    pin(registry, record, by="user")
 
     clean(place, items)
 
@@ -294,7 +294,7 @@ def test_trap_42_an_event_that_names_a_state_as_a_view_takes_nothing(bench: Benc
     bench.run("bf", "repeat")
     first, second = bench.events("committed")
     registry = wiring.registry(bench.settings)
-    pin(registry, find_state(registry, second.fingerprint or ""))
+    pin(registry, find_state(registry, second.fingerprint or ""), by="user")
     forged = {
         "prefix": first.payload["prefix"],
         "views": [f"{second.payload['prefix']}__daily"],
