@@ -18,12 +18,15 @@ from typing import Any
 
 import docker
 import pytest
+import requests
 
 from dit_dagster_tests.containers.base_image import base_image
 
 WITHOUT = "DIT_WITHOUT_ENGINE"
 BASE = "dit-test-base:1"
-_START_SECONDS = 60.0
+# A busy machine is slow, not wrong: these are for what never happens.
+_SECONDS = 300.0
+_LOOKS = 20
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,7 +47,7 @@ class Engine:
 
     @property
     def api(self) -> Any:
-        return docker.from_env(environment=dict(self.variables), version="auto").api
+        return docker.from_env(environment=dict(self.variables), version="auto", timeout=int(_SECONDS)).api
 
     def containers(self) -> list[str]:
         """Every container that is there, ended or not."""
@@ -55,9 +58,9 @@ class Engine:
         volumes = {one["Name"] for one in self.api.volumes()["Volumes"] or ()}
         return volumes | {one["Name"] for one in self.api.networks()} - {"host", "none", "bridge"}
 
-    def running(self, seconds: float = 60.0) -> str:
+    def running(self) -> str:
         """The id of a container that runs, once there is one."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + _SECONDS
         while time.monotonic() < deadline:
             found = self.api.containers()
             if found:
@@ -72,7 +75,29 @@ class Engine:
 
     def stop(self) -> None:
         self.process.terminate()
-        self.process.wait(60)
+        self.process.wait(_SECONDS)
+
+
+def _remove(folder: Path) -> None:
+    """An engine's folder, once it was stopped. What a shim of its still has open or mounted is waited for."""
+    for last in (False,) * _LOOKS + (True,):
+        # The host's network stays mounted, if a container had it: the folder could not be removed.
+        for mounted in _mounted_below(folder):
+            subprocess.run(["umount", "--lazy", mounted], stderr=subprocess.DEVNULL)
+        try:
+            shutil.rmtree(folder)
+        except OSError:
+            if last:
+                raise
+            time.sleep(0.5)
+        else:
+            return
+
+
+def _mounted_below(folder: Path) -> list[str]:
+    """Innermost first."""
+    places = [line.split(" ")[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    return sorted((place for place in places if place.startswith(f"{folder}/")), reverse=True)
 
 
 def _socket(folder: Path) -> Path:
@@ -88,9 +113,9 @@ def _started(folder: Path) -> subprocess.Popen[bytes]:
     command += ["--bridge", "none", "--iptables=false", "--ip6tables=false"]
     log = (folder / "log").open("ab")
     process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
-    deadline = time.monotonic() + _START_SECONDS
+    deadline = time.monotonic() + _SECONDS
     while process.poll() is None and time.monotonic() < deadline:
-        with contextlib.suppress(docker.errors.DockerException):
+        with contextlib.suppress(docker.errors.DockerException, requests.RequestException):
             docker.DockerClient(base_url=f"unix://{_socket(folder)}").ping()
             return process
         time.sleep(0.1)
@@ -123,6 +148,4 @@ def engine() -> Iterator[Engine]:
         finally:
             made.stop()
     finally:
-        # The engine leaves the host's network mounted, if a container had it: the folder could not be removed.
-        subprocess.run(["umount", str(folder / "exec" / "netns" / "default")], stderr=subprocess.DEVNULL)
-        shutil.rmtree(folder)
+        _remove(folder)

@@ -19,7 +19,7 @@ from dit_dagster_tests.containers.engine import BASE, Engine
 
 pytestmark = pytest.mark.usefixtures("signals_as_usual")
 
-SLEEP = "print('here', flush=True); import time; time.sleep(60)"
+SLEEP = "print('here', flush=True); import time; time.sleep(600)"
 GRACEFUL = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); " + SLEEP
 DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEP
 
@@ -73,7 +73,7 @@ def meanwhile(engine: Engine) -> Iterator[Callable[[Callable[[str], Any]], None]
 
     yield later
     for thread in threads:
-        thread.join(60)
+        thread.join(300)
 
 
 Meanwhile = Callable[[Callable[[str], Any]], None]
@@ -242,7 +242,7 @@ def test_the_last_words_of_a_long_output_arrive(engine: Engine, tmp_path: Path) 
 
 def test_all_that_remove_one_container_find_it_gone(engine: Engine) -> None:
     """Two clean-ups, or one and the run itself: that somebody else was first is no error to anybody."""
-    made = engine.api.create_container(BASE, command=["sleep", "60"], labels={"dit": "generated", "dit_run": "r"})
+    made = engine.api.create_container(BASE, command=["sleep", "600"], labels={"dit": "generated", "dit_run": "r"})
     engine.api.start(made["Id"])
     (container,) = EngineContainers(engine.variables).of_runs()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,11 @@ from dit_dagster.running.collection import DeadContainer
 from dit_dagster_tests.campaigns.runs import Campaign
 from dit_dagster_tests.containers.engine import BASE, Engine
 from dit_dagster_tests.scenarios.bench import A_DAY_LOST, GOOD, PROGRAM, Bench, Ran
-from dit_dagster_tests.scenarios.test_traps_cleaning import gc
+from dit_dagster_tests.scenarios.test_traps_cleaning import SECONDS, gc, once_silent
 
 FROM_TREE = {"recipe": f"FROM {BASE}\nWORKDIR /program\nCOPY . .\n"}
 WITH_VOLUME = {"recipe": f"{FROM_TREE['recipe']}VOLUME /cache\n"}
-SLOW = f"import time; print('here', flush=True); time.sleep(60)\n{PROGRAM}"
+SLOW = f"import time; print('here', flush=True); time.sleep(600)\n{PROGRAM}"
 
 
 @pytest.fixture(autouse=True)
@@ -121,7 +120,7 @@ def test_a_run_that_is_stopped_leaves_no_container(
     process = started(bench, engine, tmp_path)
 
     process.send_signal(number)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=SECONDS)
 
     assert (process.returncode, engine.containers(), engine.volumes_and_networks()) == (code, [], set()), said
     assert [name for name in bench.tables() if "_pin_" not in name] == []
@@ -137,7 +136,7 @@ def test_what_a_killed_run_leaves_is_cleaned_up(
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         left = len(engine.containers())
-        time.sleep(2.5)
+        once_silent(bench, 2.0)
 
         swept = gc(bench, patience=2.0)
 

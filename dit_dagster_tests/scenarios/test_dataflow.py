@@ -23,6 +23,8 @@ from typing import Any
 import pytest
 
 from dit_dagster import api, ensure_worker_image, wiring
+from dit_dagster.adapters import local_gcp
+from dit_dagster.adapters.bigquery import BigQueryWarehouse
 from dit_dagster.adapters.local_gcp import LocalCloud
 from dit_dagster.errors import InfrastructureError, UsageError
 from dit_dagster.evidence.crossing import diff_json
@@ -37,7 +39,7 @@ from dit_dagster.settings import Settings
 from dit_dagster_tests.containers.base_image import base_image
 from dit_dagster_tests.containers.engine import BASE, Engine
 from dit_dagster_tests.scenarios.bench import GOOD, PROGRAM, Bench
-from dit_dagster_tests.scenarios.test_traps_cleaning import gc
+from dit_dagster_tests.scenarios.test_traps_cleaning import SECONDS, gc, once_silent
 
 SUBMITTER = (
     PROGRAM
@@ -59,8 +61,24 @@ urllib.request.urlopen(f"{os.environ['DATAFLOW_EMULATOR_HOST']}/v1b3/{place}", d
 COMMAND = ["python", "job.py", "{start}", "{end}", "{source.visits}", "{table.daily}"]
 OWN, PUBLISHED = "visits:{tree}", "visits:published"
 SHORT: dict[str, Any] = {"tail": 1, "lookback": 1}
-SECONDS = 90.0
+DEAD = 5.0
+"""Seconds of silence after which a run that was killed is taken for dead."""
+OFTEN, MORE = 4.0, 60.0
+"""Seconds: a live run's patience, which says how often it beats, and that of whoever cancels it: beats can be late."""
 FROM_TREE = {"recipe": f"FROM {BASE}\nWORKDIR /program\nCOPY . .\n"}
+
+
+@pytest.fixture(scope="module")
+def local_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
+    """A cloud of these tests alone: where images are found, and rules for any job, hold for a whole cloud."""
+    directory = tmp_path_factory.mktemp("cloud")
+    yield local_gcp.up(directory)
+    local_gcp.down(directory)
+
+
+@pytest.fixture(scope="module")
+def warehouse(local_cloud: LocalCloud) -> BigQueryWarehouse:
+    return BigQueryWarehouse.local(rest=local_cloud.rest, project=local_cloud.project)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +178,7 @@ def killed_once_submitted(flow: Flow) -> RunId:
     options = ["--commit", "flow", "--modes", "bf", "--experiment-id", flow.experiment]
     process = subprocess.Popen(
         [sys.executable, "-c", "from dit_dagster.cli import main; main()", "run", "visits", *options],
-        env={**os.environ, **variables, "DIT_PATIENCE": "2"},
+        env={**os.environ, **variables, "DIT_PATIENCE": str(DEAD)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -171,7 +189,7 @@ def killed_once_submitted(flow: Flow) -> RunId:
 
 
 def impatient(flow: Flow) -> Settings:
-    return flow.bench.settings.model_copy(update={"patience": 2.0})
+    return flow.bench.settings.model_copy(update={"patience": DEAD})
 
 
 def test_a_job_is_recorded_before_it_is_waited_for(flow: Flow) -> None:
@@ -238,13 +256,13 @@ def test_a_program_that_does_not_pass_options_on_is_found_out(flow: Flow, flags:
 def test_trap_43_cancelling_a_run_cancels_its_queued_job(flow: Flow) -> None:
     """The run's own process does it, before it says that it is over."""
     flow.rule(hold=True)
-    attentive = flow.bench.settings.model_copy(update={"patience": 8.0})
+    attentive, patient = (flow.bench.settings.model_copy(update={"patience": one}) for one in (OFTEN, MORE))
     run = replace(flow, bench=replace(flow.bench, settings=attentive)).run
     running = threading.Thread(target=run, args=("bf",))
     running.start()
     (submitted,) = flow.soon(lambda: flow.events("job_submitted"))
 
-    outcome = cancel(wiring.premises(attentive), RunId(submitted.run_id))
+    outcome = cancel(wiring.premises(patient), RunId(submitted.run_id))
     running.join()
 
     assert outcome == WasCancelled(by_itself=True)
@@ -345,9 +363,9 @@ def test_the_worker_of_a_dead_runs_job_is_cleaned_up(flow: Flow, sleeper: Engine
     killed_run(flow)
     flow.rule()
     sleeper.running()
-    time.sleep(2.5)
+    once_silent(flow.bench, DEAD)
 
-    swept = gc(flow.bench, patience=2.0)
+    swept = gc(flow.bench, patience=DEAD)
 
     assert [type(item) for item in swept.gone].count(DeadContainer) == 1
     assert sleeper.containers() == []

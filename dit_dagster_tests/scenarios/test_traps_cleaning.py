@@ -17,6 +17,7 @@ import pytest
 from dit_dagster import api, wiring
 from dit_dagster.adapters.registry import WarehouseRegistry
 from dit_dagster.evidence.report import report_json
+from dit_dagster.model.experiment import Request
 from dit_dagster.model.identity import Fingerprint, RunId
 from dit_dagster.ports import Event
 from dit_dagster.running.cancelling import AlreadyOver, NoSuchRun, WasCancelled, cancel
@@ -36,14 +37,19 @@ from dit_dagster.running.pinning import find_state, pin, unpin
 from dit_dagster.running.pulse import cancel_request
 from dit_dagster.running.run import close_run, execute, open_run, prospect
 from dit_dagster.running.run import run as run_request
-from dit_dagster.running.workplace import Note
+from dit_dagster.running.workplace import Note, Watch, Workplace
 from dit_dagster.settings import Settings
 from dit_dagster_tests.builders import a_request
 from dit_dagster_tests.scenarios.bench import GOOD, PROGRAM, Bench, all_phases
 from dit_dagster_tests.scenarios.test_traps_cache import once
 
 SHORT: dict[str, Any] = {"tail": 1, "lookback": 1}
-SLOW = f"import time; print('here', flush=True); time.sleep(60)\n{PROGRAM}"
+SLOW = f"import time; print('here', flush=True); time.sleep(600)\n{PROGRAM}"
+OFTEN = 4.0
+"""Seconds: a run with this patience beats every second, and hears soon that it is cancelled. Whoever cancels it has
+more: on a busy machine a beat can be late by this much, which would say that the run is dead."""
+SECONDS = 400.0
+"""Until a run has come to where a test wants it, however busy the machine is."""
 
 
 def premises(bench: Bench, patience: float = 60.0) -> Premises:
@@ -63,6 +69,21 @@ def kinds(items: Sequence[Item]) -> set[str]:
 def of_states(bench: Bench) -> list[str]:
     """The tables that belong to a state or an attempt."""
     return [name for name in bench.tables() if "__" in name]
+
+
+def once_silent(bench: Bench, seconds: float) -> None:
+    """Return when the registry has not heard of any run for so long. What a dead run sent last can arrive late."""
+    registry, deadline = wiring.registry(bench.settings), time.monotonic() + SECONDS
+    while (heard := registry.heard()).now - max(heard.runs.values()) < timedelta(seconds=seconds):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def run_to_its_end(request: Request, place: Workplace, run_id: str, watch: Watch) -> dict[str, Any]:
+    """What a run came to, once that is recorded as its end."""
+    described = report_json(run_request(request, place, run_id, stop=Stop(), watch=watch))
+    close_run("visits", run_id, place, described)
+    return described
 
 
 def dead_run(bench: Bench, run_id: str = "run-killed") -> str:
@@ -227,7 +248,7 @@ def test_trap_37_cancelling_a_live_producer_lets_the_comparison_finish(bench: Be
     )
     bench.commit(GOOD, "half", program=last_daily)
     pipeline = wiring.find_pipeline("visits", bench.settings)
-    place = replace(wiring.workplace(pipeline, bench.settings), registry=premises(bench, patience=4.0).registry)
+    place = replace(wiring.workplace(pipeline, bench.settings), registry=premises(bench, patience=OFTEN).registry)
     asked = api.Asked(pipeline="visits", commit="half", modes=["bf", "bfd", "repeat"], tail=1, lookback=1)
     request = api.make_request(asked, pipeline, place, bench.settings)
     ahead = prospect(request, place)
@@ -242,15 +263,15 @@ def test_trap_37_cancelling_a_live_producer_lets_the_comparison_finish(bench: Be
     outcomes: list[object] = []
 
     def cancel_producer() -> None:
-        outcomes.append(cancel(premises(bench, patience=4.0), run_id))
+        outcomes.append(cancel(premises(bench), run_id))
         outcomes.append(gc(bench))
 
     with ThreadPoolExecutor(1) as pool:
-        producer = pool.submit(lambda: run_request(request, place, run_id, stop=Stop(), watch=watch))
-        assert halfway.wait(120)
+        producer = pool.submit(run_to_its_end, request, place, run_id, watch)
+        assert halfway.wait(SECONDS)
         closing = once("stage", cancel_producer, text="comparing")
         ran = bench.run("bf", "repeat", commit="half", experiment_id="reader", watch=closing)
-        stopped = producer.result().signal
+        stopped = producer.result()["stopped_by_signal"]
 
     assert (ran.reused, ran.exit_code, ran.verdicts) == (2, 0, {"repeat": "IDENTICAL"})
     assert (type(outcomes[0]), stopped) == (WasCancelled, 15)
@@ -412,7 +433,7 @@ def test_trap_43_a_running_process_obeys_through_the_registry(bench: Bench) -> N
     """Trap 43: asked from elsewhere, it ends its step, drops what is not committed, and says that it was stopped."""
     bench.commit(GOOD, "slow", program=SLOW)
     pipeline = wiring.find_pipeline("visits", bench.settings)
-    place = replace(wiring.workplace(pipeline, bench.settings), registry=premises(bench, patience=4.0).registry)
+    place = replace(wiring.workplace(pipeline, bench.settings), registry=premises(bench, patience=OFTEN).registry)
     asked = api.Asked(pipeline="visits", commit="slow", modes=["bf", "repeat"])
     request = api.make_request(asked, pipeline, place, bench.settings)
     started = threading.Event()
@@ -423,16 +444,9 @@ def test_trap_43_a_running_process_obeys_through_the_registry(bench: Bench) -> N
 
     with ThreadPoolExecutor(1) as pool:
         run_id = api.new_run_id()
-
-        def work() -> dict[str, Any]:
-            report = run_request(request, place, run_id, stop=Stop(), watch=watch)
-            described = report_json(report)
-            close_run("visits", run_id, place, described)
-            return described
-
-        running = pool.submit(work)
-        assert started.wait(120)
-        outcome = cancel(premises(bench, patience=4.0), run_id)
+        running = pool.submit(run_to_its_end, request, place, run_id, watch)
+        assert started.wait(SECONDS)
+        outcome = cancel(premises(bench), run_id)
         described = running.result()
 
     assert (outcome, described["stopped_by_signal"]) == (WasCancelled(by_itself=True), 15)
@@ -520,10 +534,11 @@ def test_trap_44_a_run_is_found_by_its_label(bench: Bench) -> None:
         "labels": ["--label={key}={value}"],
     }
     bench.declare(steps=[step])
+    began = datetime.now(UTC)
 
     ran = bench.run("bf", "mutate_recover", **SHORT)
 
-    jobs = [job for job in bench.warehouse.client.list_jobs(max_results=500, all_users=True) if job.labels]
+    jobs = [job for job in bench.warehouse.client.list_jobs(min_creation_time=began, all_users=True) if job.labels]
     own = [str(job.query) for job in jobs if job.labels.get("dit_run") == ran.json["run_id"]]
     logs = [file.read_text() for file in (bench.settings.directory / "logs" / ran.json["run_id"]).iterdir()]
     assert any(" CLONE " in text for text in own)
