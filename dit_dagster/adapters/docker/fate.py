@@ -5,15 +5,17 @@ from __future__ import annotations
 import signal
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from dit_dagster.adapters.docker.engine import engine_errors
+from dit_dagster.adapters.docker.engine import Absent, engine_errors
 
 if TYPE_CHECKING:
     from docker import APIClient
 
 _MARGIN = timedelta(seconds=1)
+_LOOKS = 3
 _OF_A_SIGNAL = range(129, 129 + signal.SIGRTMAX)
 
 
@@ -22,6 +24,20 @@ def fate(api: APIClient, found: Mapping[str, Any], *, lost: bool) -> str | None:
 
     `lost`: the engine was away while it ran. It may have told the container to end, and has forgotten that.
     """
+    said = _said(api, found, lost=lost)
+    for _ in range(_LOOKS if found["State"]["ExitCode"] in _OF_A_SIGNAL else 0):
+        if said is not None:
+            break
+        # What was done is told after it was done, which can be after the end. Our own removal has yet to come.
+        time.sleep(_MARGIN.total_seconds())
+        with suppress(Absent), engine_errors("what was done to the step's container"):
+            found = api.inspect_container(found["Id"])
+        said = _said(api, found, lost=lost)
+    return said
+
+
+def _said(api: APIClient, found: Mapping[str, Any], *, lost: bool) -> str | None:
+    """What is known of it by now."""
     state = found["State"]
     if state.get("OOMKilled"):
         limit = (found["HostConfig"].get("Memory") or 0) >> 20
@@ -31,10 +47,6 @@ def fate(api: APIClient, found: Mapping[str, Any], *, lost: bool) -> str | None:
     if state.get("Error"):
         return str(state["Error"])
     sent = _signal_sent(api, found)
-    if sent is None and state["ExitCode"] in _OF_A_SIGNAL:
-        # A signal is told after it was sent, which can be after the end. Our own removal has yet to come.
-        time.sleep(_MARGIN.total_seconds())
-        sent = _signal_sent(api, found)
     return f"{sent} was sent to it from elsewhere" if sent is not None else None
 
 
