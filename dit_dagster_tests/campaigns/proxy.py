@@ -17,8 +17,6 @@ from urllib.parse import urlsplit
 
 STATUSES = {"429": "rateLimitExceeded", "500": "internalError", "503": "backendError"}
 FAULTS = ("reset before", "answer lost", "sent twice", "silence before", "silence after", "gateway", *STATUSES)
-PATIENCE_SECONDS = 4.0
-"""How long the client waits for an answer; silence lasts a little longer."""
 _HOP = {"host", "connection", "content-length", "transfer-encoding", "accept-encoding"}
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -26,10 +24,14 @@ Answer = tuple[int, dict[str, str], bytes]
 
 @dataclass(slots=True, kw_only=True)
 class Faults:
-    """Which share of the requests something happens to, and what did."""
+    """Which share of the requests something happens to, and what did.
+
+    `patience`: how long the client waits for an answer, in seconds; silence lasts a little longer.
+    """
 
     chance: random.Random
     share: float
+    patience: float
     counts: Counter[str] = field(default_factory=Counter)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -69,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
         if what == "reset before":
             self._reset()
         elif what == "silence before":
-            time.sleep(PATIENCE_SECONDS + 1)
+            time.sleep(self.server.faults.patience + 1)
             self._reset()
         elif what in STATUSES:
             self._answer(_provoked(what))
@@ -77,7 +79,7 @@ class _Handler(BaseHTTPRequestHandler):
             for _ in range(2 if what == "sent twice" else 1):
                 answer = self._forwarded(body)
             if what == "silence after":
-                time.sleep(PATIENCE_SECONDS + 1)
+                time.sleep(self.server.faults.patience + 1)
             if what in ("answer lost", "silence after"):
                 self._reset()
             elif what == "gateway":  # what was asked for is done, and the one in between had no patience

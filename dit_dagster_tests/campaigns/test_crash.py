@@ -54,7 +54,7 @@ def campaign(tmp_path: Path) -> Iterator[Campaign]:
     local_gcp.down(directory)
 
 
-@pytest.mark.timeout(120 + 120 * KILLS)
+@pytest.mark.timeout(600 + 120 * KILLS)
 def test_a_killed_run_is_repeated_and_nothing_is_wrong_or_lost(
     campaign: Campaign, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -175,7 +175,7 @@ class History(RuleBasedStateMachine):
             self.run(force=False)
 
 
-@pytest.mark.timeout(120 + 120 * EXAMPLES)
+@pytest.mark.timeout(600 + 120 * EXAMPLES)
 def test_every_run_does_what_was_foretold_and_ends_as_without_a_cache(
     warehouse: BigQueryWarehouse, dataset: DatasetName, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
