@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
+import socketserver
 import subprocess
-import time
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from dit_dagster_tests.repositories import Repository
-
-_START_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,35 +57,24 @@ def served_remote(folder: Path, clone: Repository | None = None) -> Iterator[Ser
 
 @contextmanager
 def _daemon(folder: Path) -> Iterator[int]:
-    port = _free_port()
-    command = [
-        *("git", "daemon", "--export-all", "--reuseaddr", "--enable=receive-pack", "--listen=127.0.0.1"),
-        *(f"--port={port}", f"--base-path={folder}", str(folder)),
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    try:
-        _wait_for(port, process)
-        yield port
-    finally:
-        # Of its two processes the second ignores what this one ignores, and the first would wait for it for ever.
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    """Git's daemon, one process for each connection to a socket of ours: it could not say which free port it takes."""
+    command = ["git", "daemon", "--inetd", "--log-destination=none", "--export-all", "--enable=receive-pack"]
+    command += [f"--base-path={folder}", str(folder)]
 
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            subprocess.run(command, stdin=self.request, stdout=self.request, stderr=subprocess.DEVNULL)
 
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + _START_SECONDS
-    while True:
+    with _Server(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
         try:
-            socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
-        except OSError:
-            if process.poll() is not None or time.monotonic() > until:
-                raise
-            time.sleep(0.05)
-        else:
-            return
+            yield int(server.server_address[1])
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class _Server(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+    request_queue_size = 128
