@@ -12,6 +12,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -119,18 +120,20 @@ class StandIn:
 
     def open_pull(self, number: int, *, fork: bool = False, draft: bool = False, author: str = "mia") -> None:
         home = {"full_name": f"{author}/elsewhere" if fork else SLUG, "url": f"{self.address}/repos/{SLUG}"}
-        self.pulls[number] = {
-            "number": number,
-            "state": "open",
-            "url": f"{self.address}/repos/{SLUG}/pulls/{number}",
-            "user": {"login": author},
-            "draft": draft,
-            "labels": [],
-            "head": {"repo": home},
-        }
+        with self.lock:
+            self.pulls[number] = {
+                "number": number,
+                "state": "open",
+                "url": f"{self.address}/repos/{SLUG}/pulls/{number}",
+                "user": {"login": author},
+                "draft": draft,
+                "labels": [],
+                "head": {"repo": home},
+            }
 
     def label(self, number: int, *names: str) -> None:
-        self.pulls[number]["labels"] = [{"name": name} for name in names]
+        with self.lock:
+            self.pulls[number]["labels"] = [{"name": name} for name in names]
 
     def comment_by(self, login: str, number: int, body: str) -> int:
         with self.lock:
@@ -141,11 +144,13 @@ class StandIn:
 
     def texts(self, number: int) -> list[str]:
         """The comments under a pull request."""
-        return [one["body"] for one in self.comments.values() if one["issue"] == number]
+        with self.lock:
+            return [one["body"] for one in self.comments.values() if one["issue"] == number]
 
     def check(self, commit: str) -> dict[str, Any]:
         """The latest check of a commit."""
-        return [one for one in self.checks.values() if one["head_sha"] == commit][-1]
+        with self.lock:
+            return [one for one in self.checks.values() if one["head_sha"] == commit][-1]
 
 
 @contextmanager
@@ -211,7 +216,7 @@ class _Handler(BaseHTTPRequestHandler):
             if fault is not None and fault[0] is not None:
                 return self._send(fault[0], {"message": "planned"})
             try:
-                status, answer = self._answer(body)
+                status, answer = deepcopy(self._answer(body))  # what is asked next may change it while it is sent
             except _Wrong as wrong:
                 if place_of(said) != "/user":  # the token of a job asks in vain who it is
                     self.known.refused.append(f"{said}: {wrong.status} {wrong}")

@@ -14,6 +14,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -102,7 +103,7 @@ class StandIn:
         if method.id in self.failing:
             raise Refused(self.failing[method.id], "the service is said to fail")
         with self.lock:
-            return act(Call(path, query, body))
+            return deepcopy(act(Call(path, query, body)))  # what is sent stays as it is while a build goes on
 
     def _cloudbuild_projects_locations_builds_create(self, call: Call) -> Any:
         if call.path["projectsId"] != PROJECT or "cloudbuild.builds.create" not in self.granted:
@@ -132,7 +133,8 @@ class StandIn:
 
     def _worked(self, build: str, worker: Callable[[StandIn, str], None]) -> None:
         with self.lock:
-            self.builds[build]["status"] = "WORKING"
+            if self.builds[build]["status"] == "QUEUED":  # it may have been cancelled by now
+                self.builds[build]["status"] = "WORKING"
         try:
             worker(self, build)
         except Exception as error:  # whoever follows the build would wait for it for ever

@@ -28,6 +28,7 @@ from dit_dagster_tests.secrets_for_tests import planted_secrets
 from dit_dagster_tests.test_docs import parse
 
 _Found = TypeVar("_Found")
+SECONDS = 250.0
 RUN = ("cloud", "run", "visits", "--modes", "bf,bfd", "--commit", "good")
 
 
@@ -104,16 +105,16 @@ def test_a_build_that_is_cancelled_cleans_up(dit: Dit, bench: Bench, stand_in: S
     assert _until(lambda: started.exists() and started.read_text()) == ("1" if alone else str(first))
 
     os.kill(first, signal.SIGTERM)
-    said, _ = running.communicate(timeout=60)
+    said, _ = running.communicate(timeout=SECONDS)
 
     assert running.returncode == 143, said
     assert [name for name in bench.tables() if "_pin_" not in name and name not in before] == []
     assert len(bench.events("committed")) == committed
 
 
-def _until(look: Callable[[], _Found], seconds: float = 120.0) -> _Found:
+def _until(look: Callable[[], _Found]) -> _Found:
     """What `look` finds, once it finds something."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + SECONDS
     while not (found := look()):
         assert time.monotonic() < deadline, "nothing was found"
         time.sleep(0.05)
@@ -212,11 +213,9 @@ def test_whoever_stops_a_wait_cancels_the_build(stand_in: StandIn, number: int, 
     """As often as it is asked, it is cancelled once."""
     command = [sys.executable, "-c", "from dit_dagster.cli import main; main()", *RUN, "--wait"]
     waiting = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
-    deadline = time.monotonic() + 60
-    while "cloudbuild.projects.locations.builds.get" not in stand_in.asked and time.monotonic() < deadline:
-        time.sleep(0.05)
+    _until(lambda: "cloudbuild.projects.locations.builds.get" in stand_in.asked)
     waiting.send_signal(number)
-    waiting.communicate(timeout=60)
+    waiting.communicate(timeout=SECONDS)
 
     assert waiting.returncode == code
     assert [one["status"] for one in stand_in.builds.values()] == ["CANCELLED"]
