@@ -83,7 +83,7 @@ def _kill_and_repeat(campaign: Campaign, number: int, victim: str, chance: rando
     seen.under_way += first.poll() is None
     _kill(campaign, victim, first)
     first.communicate()
-    while _processes("job.py", campaign.bench.settings.dest_dataset) or _processes("visits", tag):
+    while _processes("job.py", campaign.bench.settings.dest_dataset) or _processes("visits", str(campaign.folder), tag):
         time.sleep(0.05)  # a step outlives its run that was killed, and ends by itself
     between = len(campaign.started)
 
