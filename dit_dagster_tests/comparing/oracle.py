@@ -36,7 +36,12 @@ class Spec:
     def tolerant(self) -> bool:
         """Whether a tolerance is declared here or within."""
         inner = [spec for _, spec in self.fields] + ([self.element] if self.element else [])
-        return self.policy == "tolerance" or any(spec.tolerant for spec in inner)
+        return self.policy == "tolerance" or self.bounded_json or any(spec.tolerant for spec in inner)
+
+    @property
+    def bounded_json(self) -> bool:
+        """Whether numbers within the document may differ."""
+        return self.policy == "json" and (self.abs, self.rel) != (0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +200,8 @@ def _close(a: Any, b: Any, spec: Spec) -> bool:
         return len(mine) == len(theirs) and all(map(_close, mine, theirs, [spec.element] * len(mine)))
     if spec.type == "STRUCT":
         return None not in (a, b) and all(_close(a[name], b[name], inner) for name, inner in spec.fields)
+    if spec.bounded_json and a is not None and b is not None:
+        return _near_documents(_value(a, spec), _value(b, spec), spec)
     if spec.policy != "tolerance" or a is None or b is None:
         return False
     if isinstance(a, float):
@@ -205,3 +212,21 @@ def _close(a: Any, b: Any, spec: Spec) -> bool:
     with localcontext(prec=80):  # a NUMERIC has 38 digits, ten more than the context that Python begins with
         exact = abs(Decimal(a) - Decimal(b))
     return exact <= Decimal(repr(spec.abs)) or float(exact) <= spec.rel * max(abs(float(a)), abs(float(b)))
+
+
+def _near_documents(a: Any, b: Any, spec: Spec) -> bool:
+    """Documents of one shape whose numbers are near, in floats; integers that a float may not hold must be equal."""
+    if a == b:
+        return True
+    match a, b:
+        case ("json", mine), ("json", theirs):
+            return _near_documents(mine, theirs, spec)
+        case ("object", mine), ("object", theirs):
+            left, right = dict(mine), dict(theirs)
+            return left.keys() == right.keys() and all(_near_documents(left[k], right[k], spec) for k in left)
+        case ("array", mine), ("array", theirs):
+            return len(mine) == len(theirs) and all(map(_near_documents, mine, theirs, [spec] * len(mine)))
+        case ("number", _, x), ("number", _, y):
+            gap, size = abs(float(x) - float(y)), max(abs(float(x)), abs(float(y)))
+            return size < 2**53 and (gap <= spec.abs or gap <= spec.rel * size)
+    return False

@@ -6,6 +6,7 @@ Many pairs travel in one table: every pair is the rows of one day. A batch share
 from __future__ import annotations
 
 import io
+import json
 import math
 import random
 from collections.abc import Iterator, Mapping
@@ -114,6 +115,8 @@ class Batch:
 def _declared(path: str, spec: Spec) -> Iterator[tuple[str, Any]]:
     if spec.policy == "tolerance":
         yield path, {"tolerance": {"abs": spec.abs, "rel": spec.rel}}
+    elif spec.bounded_json:
+        yield path, {"json": {"abs": spec.abs, "rel": spec.rel}}
     elif spec.policy != "exact":
         yield path, spec.policy
     if spec.element is not None:
@@ -149,6 +152,8 @@ def _without_tolerance(spec: Spec) -> Spec:
     return replace(
         spec,
         policy="exact" if spec.policy == "tolerance" else spec.policy,
+        abs=0.0,
+        rel=0.0,
         fields=tuple((name, _without_tolerance(inner)) for name, inner in spec.fields),
         element=_without_tolerance(spec.element) if spec.element else None,
     )
@@ -173,10 +178,15 @@ def _spec(chance: random.Random, depth: int, *, in_array: bool = False) -> Spec:
         case "DOCUMENT" | "JSON" if in_array:  # INCOMPARABLE on the local engine
             return Spec(type="STRING")
         case "DOCUMENT":
-            return Spec(type="STRING", policy="json")
+            return _document(chance, "STRING")
         case "JSON":
-            return Spec(type="JSON", policy=chance.choice(("exact", "json")))
+            return _document(chance, "JSON") if chance.random() < 0.5 else Spec(type="JSON")
     return _scalar(chance, kind)
+
+
+def _document(chance: random.Random, kind: str) -> Spec:
+    low, high = chance.choice(TOLERANCES) if chance.random() < 0.5 else (0.0, 0.0)
+    return Spec(type=kind, policy="json", abs=low, rel=high)
 
 
 def _scalar(chance: random.Random, kind: str) -> Spec:
@@ -241,7 +251,7 @@ def changed(chance: random.Random, value: Any, spec: Spec) -> Any:
                 if elements[place] is None and spec.element.type != "STRUCT":
                     elements.pop(place)
         return elements
-    if spec.policy == "tolerance" and chance.random() < 0.8:
+    if spec.tolerant and chance.random() < 0.8:
         return _moved(chance, value, spec, chance.choice(PARTS))
     return _value(chance, spec)
 
@@ -254,7 +264,7 @@ def _all_moved(chance: random.Random, value: Any, spec: Spec, part: float) -> An
         return {name: _all_moved(chance, value[name], inner, part) for name, inner in spec.fields}
     if spec.element is not None:
         return [_all_moved(chance, each, spec.element, part) for each in value]
-    if spec.policy == "tolerance" and chance.random() < 0.5:
+    if spec.tolerant and chance.random() < 0.5:
         return _moved(chance, value, spec, part)
     return value
 
@@ -262,6 +272,8 @@ def _all_moved(chance: random.Random, value: Any, spec: Spec, part: float) -> An
 def _moved(chance: random.Random, value: Any, spec: Spec, part: float) -> Any:
     """A number as far off as that part of its tolerance: 1 is exactly at the bound."""
     sign = chance.choice((1, -1))
+    if spec.bounded_json:
+        return _with_numbers_moved(value, spec, sign * part)
     if isinstance(value, float):
         bound = max(spec.abs, spec.rel * abs(value))
         return value + sign * bound * part if math.isfinite(value) else value
@@ -272,6 +284,27 @@ def _moved(chance: random.Random, value: Any, spec: Spec, part: float) -> Any:
         near = int(moved)
         return near if -(2**63) <= near < 2**63 else value
     return moved
+
+
+def _with_numbers_moved(text: str, spec: Spec, part: float) -> str:
+    """A document of which every number was moved by that part of its tolerance; a text that is none as it is."""
+
+    def moved(value: Any) -> Any:
+        match value:
+            case dict():
+                return {name: moved(each) for name, each in value.items()}
+            case list():
+                return [moved(each) for each in value]
+            case bool():
+                return value
+            case int() | float():
+                return value + part * max(spec.abs, spec.rel * abs(value))
+        return value
+
+    try:
+        return json.dumps(moved(json.loads(text)))
+    except ValueError:
+        return text
 
 
 def _first_of_each(rows: Rows, keys: tuple[str, ...]) -> Rows:
