@@ -246,17 +246,26 @@ def test_a_silent_holder_is_taken_over(connect: MakeRegistry) -> None:
 
 
 def test_a_holder_that_beats_is_not_taken_over(connect: MakeRegistry) -> None:
-    """However long it takes."""
-    patience = 2.0
-    registry, fingerprint = connect(patience), new_name()
-    claim = taken(registry, fingerprint)
+    """However long it takes. Where the machine itself was too slow to tell, the next round has more patience."""
+    for patience in (2.0, 8.0, 32.0, 128.0):
+        registry, fingerprint = connect(patience), new_name()
+        answer, silent = beaten_for(registry, taken(registry, fingerprint), patience + 0.5)
+        if silent < patience:
+            break
 
-    deadline = time.monotonic() + patience + 0.5
-    while time.monotonic() < deadline:
-        registry.beat([claim])
+    assert silent < patience
+    assert isinstance(answer, Held)
+
+
+def beaten_for(registry: Registry, claim: Claim, seconds: float) -> tuple[Claim | Held, float]:
+    """What somebody else is told after beats of so many seconds, and for how long at most there was none by then."""
+    begun = beaten = time.monotonic()
+    while beaten < begun + seconds:
         time.sleep(0.2)
-
-    assert isinstance(registry.claim(fingerprint, run_id="run-second", pipeline="trips"), Held)
+        beaten = time.monotonic()
+        registry.beat([claim])
+    answer = registry.claim(claim.fingerprint, run_id="run-second", pipeline="trips")
+    return answer, time.monotonic() - beaten
 
 
 def test_beating_for_nothing_is_no_error(connect: MakeRegistry) -> None:
