@@ -3,58 +3,64 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
-import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from dit_dagster.adapters.process import ProcessRunner
 from dit_dagster.ports import Exit, Invocation
 
 
-def run_script(folder: Path, script: str, *, stop_after: float | None = None) -> tuple[Exit, list[str]]:
+def never() -> bool:
+    return False
+
+
+def run_script(folder: Path, script: str, *, stopped: Callable[[], bool] = never) -> tuple[Exit, list[str]]:
     (folder / "program.py").write_text(script)
     invocation = Invocation(
         arguments=(sys.executable, "-S", "-E", "program.py"), directory=folder, variables={"PATH": os.environ["PATH"]}
     )
     lines: list[str] = []
-    stop = threading.Event()
-    if stop_after is not None:
-        threading.Timer(stop_after, stop.set).start()
-    ended = ProcessRunner().run(invocation, line=lines.append, stopped=stop.is_set)
+    ended = ProcessRunner().run(invocation, line=lines.append, stopped=stopped)
     return ended, lines
 
 
+SECONDS = 120.0
 WRITER = """
-import subprocess, sys, time
+import os, subprocess, sys, time
 child = "import time\\nwhile True:\\n    open('beats', 'a').write('x'); time.sleep(0.02)"
-subprocess.Popen([sys.executable, "-S", "-c", child])
-while not __import__("os").path.exists("beats"): time.sleep(0.02)
+started = subprocess.Popen([sys.executable, "-S", "-c", child])
+while not os.path.exists("beats"): time.sleep(0.02)
+with open("draft", "w") as draft: draft.write(str(started.pid))
+os.replace("draft", "started")
 """
 
 
-def beats(folder: Path) -> int:
-    return (folder / "beats").stat().st_size
+def is_gone(pid: int) -> bool:
+    """Whether a process ends, soon. One that nobody has waited for yet is a zombie, which does nothing any more."""
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        listed = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
+        if listed.stdout.strip()[:1] in ("", "Z"):
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def test_what_a_step_leaves_running_is_ended_with_it(tmp_path: Path) -> None:
     """Otherwise it would go on writing after the phase is judged."""
     ended, _ = run_script(tmp_path, WRITER)
 
-    time.sleep(0.1)
-    before = beats(tmp_path)
-    time.sleep(0.3)
-    assert (ended.code, beats(tmp_path)) == (0, before)
+    assert (ended.code, is_gone(int((tmp_path / "started").read_text()))) == (0, True)
 
 
 def test_what_a_step_started_is_stopped_with_it(tmp_path: Path) -> None:
-    """The whole process group."""
-    run_script(tmp_path, f"{WRITER}\ntime.sleep(60)", stop_after=1.0)
+    """The whole process group, once both of its processes run."""
+    run_script(tmp_path, f"{WRITER}\ntime.sleep(600)", stopped=(tmp_path / "started").exists)
 
-    time.sleep(0.1)
-    before = beats(tmp_path)
-    time.sleep(0.3)
-    assert beats(tmp_path) == before
+    assert is_gone(int((tmp_path / "started").read_text()))
 
 
 def test_output_that_is_no_text_ends_no_step(tmp_path: Path) -> None:
