@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
 from dit_dagster_tests.adapters.local_gcp.conftest import Emulator
+
+ONCE: dict[str, Any] = {"retry": None, "timeout": 60.0}
+"""An emulator in that state may answer with an error, or not at all: nobody tries again, or waits for ever."""
 
 
 @pytest.mark.parametrize("emulator", ["patched"], indirect=True)
@@ -18,18 +22,24 @@ def test_without_the_patch_they_do_not(spoilt_emulator: Emulator) -> None:
     assert _mixed_up(spoilt_emulator, rounds=1000) != []
 
 
+def listed(emulator: Emulator) -> list[object]:
+    return [row.values() for row in emulator.client.list_rows(emulator.reference(), max_results=50, **ONCE)]
+
+
+def selected(emulator: Emulator, number: int) -> list[object]:
+    sql = f"SELECT {number} AS x FROM UNNEST(GENERATE_ARRAY(1, 3))"
+    return [row.values() for row in emulator.client.query(sql, job_retry=None, **ONCE).result(**ONCE)]
+
+
 def _mixed_up(emulator: Emulator, *, rounds: int) -> list[object]:
     """The first wrong rows, and errors, that queries and those who read a table beside them were given."""
     emulator.run("CREATE TABLE d.t AS SELECT 'mine' AS s FROM UNNEST(GENERATE_ARRAY(1, 200))")
     wrong: list[object] = []
     ended = threading.Event()
 
-    def listed() -> list[object]:
-        return [row.values() for row in emulator.client.list_rows(emulator.reference(), max_results=50)]
-
     def read() -> None:
         while not ended.is_set():
-            rows = emulator.outcome(listed)
+            rows = emulator.outcome(lambda: listed(emulator))
             if rows != [("mine",)] * 50:
                 wrong.append(rows)
 
@@ -38,8 +48,7 @@ def _mixed_up(emulator: Emulator, *, rounds: int) -> list[object]:
         reader.start()
     try:
         for number in range(rounds):
-            sql = f"SELECT {number} AS x FROM UNNEST(GENERATE_ARRAY(1, 3))"
-            rows = emulator.outcome(lambda sql=sql: emulator.run(sql))  # type: ignore[misc]
+            rows = emulator.outcome(lambda number=number: selected(emulator, number))  # type: ignore[misc]
             if rows != [(number,)] * 3:
                 wrong.append(rows)
             if wrong:
