@@ -19,7 +19,7 @@ from dit_dagster.model.identity import JobId
 from dit_dagster.ports import JobMarks, RemoteJob
 
 REGION = "europe-west1"
-SECONDS = 120.0
+SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
