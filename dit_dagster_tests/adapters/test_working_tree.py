@@ -62,7 +62,9 @@ def _digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest() if file.exists() else "none"
 
 
-NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=("Cs", "Cc")), min_size=1, max_size=8)
+NAMES = st.text(
+    st.characters(exclude_characters="/\0", exclude_categories=("Cs", "Cc")), min_size=1, max_size=8
+).filter(lambda name: name.lower() not in (".", "..", ".git", "git~1"))  # a folder itself, and what is git's own
 PATHS = st.lists(NAMES, min_size=1, max_size=2).map("/".join).map(lambda path: "f" + path)
 PRINTED = st.characters(min_codepoint=32, max_codepoint=126)
 FILES = st.dictionaries(PATHS, st.text(PRINTED, max_size=20))
