@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -66,6 +67,11 @@ def on_the_local_cloud(cloud: LocalCloud) -> Jobs:
     )
 
 
+def wait_for_the_end(jobs: Jobs, job: JobId) -> None:
+    while not jobs.service.job(job).is_over:
+        time.sleep(0.05)
+
+
 @pytest.fixture(params=["memory", "dataflow"])
 def jobs(request: pytest.FixtureRequest) -> Jobs:
     if request.param == "memory":
@@ -101,8 +107,7 @@ def test_what_is_cancelled_ends(jobs: Jobs) -> None:
     """Once it has ended it is still found, and cancelling it again changes nothing."""
     job = jobs.queue()
     jobs.service.cancel(job)
-    while not jobs.service.job(job).is_over:
-        pass
+    wait_for_the_end(jobs, job)
     jobs.service.cancel(job)
 
     assert jobs.found() == [(job, "CANCELLED")]
@@ -112,8 +117,7 @@ def test_what_ended_before_the_time_asked_for_is_not_found(jobs: Jobs) -> None:
     """What is active is, however old it may be."""
     ended, active = jobs.queue(), jobs.queue()
     jobs.service.cancel(ended)
-    while not jobs.service.job(ended).is_over:
-        pass
+    wait_for_the_end(jobs, ended)
 
     found = jobs.service.find(JobMarks(labels={"dit_run": jobs.mark}), datetime.now(UTC) + AN_HOUR)
 
