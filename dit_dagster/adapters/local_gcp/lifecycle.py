@@ -17,9 +17,10 @@ from dit_dagster.adapters.local_gcp.cloud import Broken, LocalCloud, LocalCloudE
 
 # No dash, so that FOR SYSTEM_TIME AS OF works; no underscore, so that Beam's validator takes it.
 DEFAULT_PROJECT = "ditlocal"
-_START_SECONDS = 90.0
+_START_SECONDS = 240.0
 _STOP_SECONDS = 10.0
-_ANSWER_SECONDS = 5.0
+# `up` stops a cloud that does not answer, and must not stop one that others use and that is only slow.
+_ANSWER_SECONDS = 30.0
 _TICK = 0.02
 _LOG_LINES = 15
 
