@@ -17,8 +17,8 @@ def test_an_interruption_asks_the_work_to_stop_and_waits_for_it() -> None:
     """What the work came to is known before the step ends, so that it can be recorded."""
 
     def work(stop: Stop) -> str:
-        threading.Timer(0.2, _thread.interrupt_main).start()
-        return f"stopped by {stop.signal}" if stop.wait(20.0) else "never asked"
+        threading.Timer(1.0, _thread.interrupt_main).start()
+        return f"stopped by {stop.signal}" if stop.wait(120.0) else "never asked"
 
     result, interruption = interruptible(work)
 
