@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 WORKER = Path(__file__).with_name("worker.py")
 _GRACE_SECONDS = 3.0
+_LAST_SECONDS = 30.0
 _GENERATED = {"dit": "generated"}
 
 
@@ -93,6 +94,8 @@ class _Process:
     def said(self) -> Iterator[bytes]:
         assert self._process.stdout is not None  # noqa: S101 - opened with PIPE
         yield from self._process.stdout
+        with contextlib.suppress(subprocess.TimeoutExpired):  # its output ends a moment before it does, by itself
+            self._process.wait(_LAST_SECONDS)
 
     def end(self) -> None:
         for number, patience in ((signal.SIGTERM, _GRACE_SECONDS), (signal.SIGKILL, None)):
