@@ -289,8 +289,6 @@ class _Unhashed:
 
     buckets_pay: ClassVar[bool] = False
     samples_keys: ClassVar[bool] = False
-    json_tokens: ClassVar[str] = BIGQUERY_TOKENS
-    json_number: ClassVar[str] = BIGQUERY_NUMBER
 
     def hashes(self: Engine, columns: Sequence[Column], alias: str) -> tuple[Node, Node]:
         return row_text([value_text(each, alias, self) for each in columns]), number(0)

@@ -61,7 +61,9 @@ FAR_TEXTS: Mapping[str, tuple[str, str]] = FAR | {
 }
 
 
-def verdict(bench: Bench, cases: Mapping[str, tuple[str, str]], *, kind: str = "STRING", **bounds: float) -> Verdict:
+def verdict(
+    bench: Bench, cases: Mapping[str, tuple[str, str]], *, kind: str = "STRING", exact: bool = False, **bounds: float
+) -> Verdict:
     """A case is a row, which its name is the key of."""
     declared = ComparisonPolicy.model_validate({"keys": ["id"], "columns": {"doc": {"json": bounds}}})
     prefix = "JSON " if kind == "JSON" else ""
@@ -74,7 +76,7 @@ def verdict(bench: Bench, cases: Mapping[str, tuple[str, str]], *, kind: str = "
         )
         for side in (0, 1)
     )
-    return bench.verdict(left, right, declared)
+    return bench.verdict(left, right, declared, exact=exact)
 
 
 def _quoted(text: str) -> str:
@@ -85,16 +87,16 @@ def _swapped(cases: Mapping[str, tuple[str, str]]) -> Mapping[str, tuple[str, st
     return {name: (right, left) for name, (left, right) in cases.items()}
 
 
-@pytest.mark.parametrize("kind", ["STRING", "JSON"])
-def test_numbers_within_the_bounds_pass(bench: Bench, kind: str) -> None:
-    """EQUIVALENT both ways round, and it is said how many; without bounds they all differ."""
+@pytest.mark.parametrize(("kind", "exact"), [("STRING", False), ("JSON", False), ("STRING", True)])
+def test_numbers_within_the_bounds_pass(bench: Bench, kind: str, exact: bool) -> None:
+    """EQUIVALENT both ways round, by hashes and by rows, and it is said how many; without bounds they all differ."""
     for cases in (NEAR, _swapped(NEAR)):
-        found = verdict(bench, cases, kind=kind, abs=1.0)
+        found = verdict(bench, cases, kind=kind, exact=exact, abs=1.0)
         assert isinstance(found, Equivalent), found
         assert [(each.name, each.within_tolerance) for each in found.explanation.columns] == [("doc", len(NEAR))]
-    exact = verdict(bench, NEAR, kind=kind)
-    assert isinstance(exact, Different)
-    assert exact.explanation.changed == len(NEAR)
+    unbounded = verdict(bench, NEAR, kind=kind, exact=exact)
+    assert isinstance(unbounded, Different)
+    assert unbounded.explanation.changed == len(NEAR)
 
 
 def test_a_relative_bound_is_of_the_larger_number(bench: Bench) -> None:
