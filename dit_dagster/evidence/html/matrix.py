@@ -128,7 +128,8 @@ def headline(report: Mapping[str, Any]) -> Headline:
 def _answer(report: Mapping[str, Any]) -> str:
     match report["outcome"]:
         case "pass":
-            return "The data holds: every mode comes to the same tables."
+            near = any(one["verdict"] == "EQUIVALENT" for one in report["comparisons"])
+            return f"The data holds: every mode comes to the same tables{', within the declared tolerances' * near}."
         case "fail":
             outputs = dict.fromkeys(one["output"] for one in report["comparisons"] if one["outcome"] == "fail")
             named = " and ".join(filter(None, [", ".join(list(outputs)[:-1]), list(outputs)[-1]])) if outputs else "It"

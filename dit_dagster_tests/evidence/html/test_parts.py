@@ -61,6 +61,16 @@ def test_what_is_no_pass_never_reads_like_one(outcome: str) -> None:
     assert "holds" not in headline(report).answer
 
 
+@pytest.mark.parametrize(("verdict", "said"), [("IDENTICAL", ""), ("EQUIVALENT", ", within the declared tolerances")])
+def test_a_pass_within_tolerances_says_so(verdict: str, said: str) -> None:
+    """The tables are not the same then."""
+    passing = [{**one, "verdict": verdict, "outcome": "pass", "passed": True} for one in a_run()["comparisons"]]
+
+    found = headline({**a_run(), "outcome": "pass", "comparisons": passing})
+
+    assert found.answer == f"The data holds: every mode comes to the same tables{said}."
+
+
 def test_a_stopped_run_says_so() -> None:
     """With how much had been judged."""
     report = {**a_run(), "outcome": "inconclusive", "stopped_by_signal": 15}
