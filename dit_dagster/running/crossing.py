@@ -175,8 +175,14 @@ def _verdict(
 
 
 def _one_program_ran(left: Report, right: Report, mode: str) -> bool:
-    """Whether two bindings are one in all that goes into a state: a binding can bring an image of its own."""
+    """Whether two bindings are one in all that goes into a state: a binding can bring an image of its own.
+
+    With a hook that is not hashed, only those of one commit are.
+    """
     plans = (left.prospect.plan, right.prospect.plan)
+    unseen = any(plan.request.pipeline.opaque_hooks for plan in plans)
+    if unseen and len({plan.request.commit for plan in plans}) > 1:
+        return False
     return plans[0].code == plans[1].code and len({plan.mode(mode).leaf for plan in plans}) == 1
 
 

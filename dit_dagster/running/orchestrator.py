@@ -89,6 +89,7 @@ class Orchestrator:
         self._building = threading.Lock()
         self._lost: str | None = None
         self._built: tuple[Checkout, Environment] | None = None
+        self._opaque = bool(plan.request.pipeline.opaque_hooks)
         self._numbers = {fingerprint: number for number, fingerprint in enumerate(plan.nodes, 1)}
 
     @property
@@ -212,18 +213,23 @@ class Orchestrator:
         return claim
 
     def _committed_since_planned(self, node: Node) -> PhaseRecord | None:
-        """A record that another run committed after this one had decided to run the phase."""
+        """A record that another run committed after this one had decided to run the phase.
+
+        With a hook that is not hashed, one of this very commit: another's may have run another hook.
+        """
         decided = self._decisions[node.fingerprint]
         known = decided.known_epoch if isinstance(decided, decision.Run) else -1
         events = self._workplace.registry.of_fingerprints(["committed"], [node.fingerprint])
         records = [PhaseRecord.readable(event.payload) for event in events]
         newer = [record for record in records if record is not None and record.epoch > known]
+        if self._opaque:
+            newer = [record for record in newer if record.commit == self._plan.request.commit]
         return newer[-1] if newer else None
 
     def _failed_elsewhere(self, node: Node) -> Failed | None:
         """The failure of the run that this one waited for: to repeat the phase would be to fail again."""
         holder = self._waiting_for.get(node.fingerprint)
-        if holder is None:
+        if holder is None or self._opaque:
             return None
         events = self._workplace.registry.of_fingerprints(["failed"], [node.fingerprint])
         theirs = [event.payload for event in events if event.run_id == holder]

@@ -6,6 +6,14 @@ from typing import Any
 
 import pytest
 
+from dit_dagster import api
+from dit_dagster.api import declared_pipeline, make_request
+from dit_dagster.evidence.crossing import diff_json
+from dit_dagster.model.outcome import outcome_name
+from dit_dagster.running.orchestrator import Stop
+from dit_dagster.running.run import execute, open_run, prospect
+from dit_dagster.running.workplace import silence
+from dit_dagster.wiring import surroundings, workplace
 from dit_dagster_tests.scenarios.bench import GOOD, PROGRAM, Bench, all_phases
 
 SHORT: dict[str, Any] = {"tail": 1, "lookback": 1}
@@ -84,6 +92,45 @@ def test_trap_38_a_hook_that_cannot_be_hashed_runs_every_time(bench: Bench) -> N
 
     assert (opaque.executed, versioned.executed) == (1, 0)
     assert reasons(opaque.json) == {("opaque: hook sieve is neither hashed nor has a version",)}
+
+
+def test_trap_38_commits_whose_hook_cannot_be_hashed_are_compared(bench: Bench) -> None:
+    """Trap 38: their fingerprints are equal, and say nothing of the function; so their states are compared.
+
+    Without a run that can say what the other commit leaves behind, nothing is known of it.
+    """
+    bench.declare(code={"paths": ["job.py", "job.sql", "requirements.lock"]}, hooks=[PYTHON_HOOK])
+    commit(bench, "one")
+    commit(bench, "two", function=FUNCTION.replace("'v2'", "'v3'"))
+
+    found = api.diff("visits", {"one": "one", "two": "two"}, settings=bench.settings, modes=["bf"])
+    against = bench.run("bf", commit="two", against="one").json["against"]["comparisons"]
+
+    assert [one["verdict"] for one in diff_json(found)["comparisons"]] == ["DIFFERENT"]
+    assert [one["verdict"] for one in against] == ["SKIPPED"]
+
+
+def test_trap_38_what_another_commit_made_in_the_meantime_is_not_taken_over(bench: Bench) -> None:
+    """Trap 38: of two runs at once whose hook cannot be hashed, each makes its own; of one commit, one for both."""
+    bench.declare(code={"paths": ["job.py", "job.sql", "requirements.lock"]}, hooks=[PYTHON_HOOK])
+    commit(bench, "one")
+    commit(bench, "two", function=FUNCTION.replace("'v2'", "'v3'"))
+    asked = api.Asked(pipeline="visits", commit="two", modes=["bf"])
+    declared = declared_pipeline(asked, bench.settings)
+    place = workplace(declared, bench.settings, surroundings(bench.settings))
+    ahead = prospect(make_request(asked, declared, place, bench.settings), place)
+
+    def late(run_id: str) -> list[str]:
+        open_run(ahead, place, run_id)
+        outcomes, _ = execute(ahead, place, run_id, modes=("bf",), stop=Stop(), watch=silence)
+        return [outcome_name(outcome) for outcome in outcomes.values()]
+
+    bench.run("bf", commit="one")
+    after_another = late("late")
+    of_its_own = vessels(bench)
+
+    assert (after_another, of_its_own) == (["ran"], {"v1", "v2", "v4"})
+    assert late("later") == ["reused"]
 
 
 def test_a_hook_that_leaves_nothing_fails_its_phase(bench: Bench) -> None:
