@@ -61,6 +61,7 @@ from dit_dagster.model.window import Window
 from dit_dagster.planning.decision import changed_since
 from dit_dagster.planning.plan import AnyPair, GoldenPair, NoPair, Pair, Plan, PlannedMode
 from dit_dagster.ports import Event, Statement, Warehouse
+from dit_dagster.running.contents import altered_content
 from dit_dagster.running.parting import first_parting
 from dit_dagster.running.phase import compared_role
 from dit_dagster.running.sources import quoted
@@ -230,6 +231,8 @@ class Judge:
             reason = reason or f"the golden state holds no {pair.output}, which was declared later; set another"
             return Incomparable(evidence=evidence, reason=reason)
         changed = changed_since(golden, warehouse.facts([one.name for one in golden.tables]))
+        if changed is None and self.plan.request.pipeline.verify == "digest":
+            changed = altered_content(golden, warehouse)
         if changed is not None:
             return Error(evidence=evidence, reason=f"the golden state: {changed}; set another")
         verdict = compare_tables(

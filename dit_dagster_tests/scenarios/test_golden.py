@@ -12,6 +12,7 @@ from dit_dagster import api, wiring
 from dit_dagster.adapters.bigquery import BigQueryWarehouse
 from dit_dagster.errors import BadSource, UnknownName, UsageError, WarehouseError
 from dit_dagster.evidence.html import run_page
+from dit_dagster.model.golden import Golden
 from dit_dagster.model.identity import TableName
 from dit_dagster.ports import Event
 from dit_dagster.running import goldens
@@ -59,6 +60,39 @@ def test_the_golden_state_is_of_any_mode(bench: Bench) -> None:
     ran = bench.run("bf", "bftruncate", commit="appending", golden=True, **SHORT)
 
     assert (ran.verdicts["bftruncate"], against_golden(ran)["verdict"]) == ("DIFFERENT", "IDENTICAL")
+
+
+def lost_without_a_trace(bench: Bench) -> None:
+    """A day is lost from the golden state, and what is recorded of it agrees with what the warehouse says after."""
+    [event] = bench.events("golden_set")
+    golden = Golden.from_json(event.payload)
+    [table] = [one for one in golden.record.tables if one.kind == "TABLE"]
+    bench.query(f"DELETE FROM `{table.name}` WHERE day = '2024-01-08'")
+    now = replace(table, etag=bench.warehouse.facts([table.name])[table.name].etag)
+    tables = tuple(now if one == table else one for one in golden.record.tables)
+    damaged = replace(golden, record=replace(golden.record, tables=tables))
+    wiring.registry(bench.settings).append([replace(event, event_id=None, payload=damaged.to_json())])
+
+
+@pytest.mark.parametrize(
+    ("verify", "verdict"),
+    [
+        pytest.param("metadata", "DIFFERENT", id="the warehouse is believed, and the good run takes the blame"),
+        pytest.param("digest", "ERROR", id="it is read again"),
+    ],
+)
+def test_what_a_golden_state_holds_is_read_again_if_that_is_declared(bench: Bench, verify: str, verdict: str) -> None:
+    """As the state that a run would reuse is: a commit with the same damage would pass otherwise."""
+    bench.declare(verify=verify)
+    bench.run("bf")
+    set_golden(bench)
+    bench.commit(f"{GOOD}-- the same, otherwise\n", "refactored")
+    before = bench.run("bf", commit="refactored", golden=True)
+    lost_without_a_trace(bench)
+
+    after = bench.run("bf", commit="refactored", golden=True)
+
+    assert [against_golden(ran)["verdict"] for ran in (before, after)] == ["IDENTICAL", verdict]
 
 
 def test_a_run_on_other_sources_is_incomparable(bench: Bench) -> None:
