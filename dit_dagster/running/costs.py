@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from dit_dagster.errors import DitError, TooMuchToRead, WarehouseError
 from dit_dagster.model.identity import Fingerprint, TableName
@@ -18,6 +19,7 @@ from dit_dagster.model.outcome import Failed, PhaseOutcome, Ran
 from dit_dagster.model.pipeline import Source
 from dit_dagster.model.window import Window
 from dit_dagster.planning.decision import Decision, Known, Run
+from dit_dagster.planning.fingerprint import step_window
 from dit_dagster.planning.plan import Node, Plan
 from dit_dagster.ports import Event, JobCost, Registry, Statement, Warehouse
 from dit_dagster.running.labels import PHASE, RUN, phase_label, run_labels
@@ -81,11 +83,14 @@ def record_costs(
         return
     with contextlib.suppress(DitError):
         spent = _by_phase(workplace.warehouse.costs(RUN, run_labels(plan.request, run_id)[RUN], since))
-        events = [_event(plan, name, spent.get(phase_label(name), ()), run_id) for name in attempted]
+        events = [
+            _event(plan, name, spent.get(phase_label(name), ()), run_id, ran=isinstance(outcomes[name], Ran))
+            for name in attempted
+        ]
         workplace.registry.append(events)
 
 
-def _event(plan: Plan, name: Fingerprint, jobs: Iterable[JobCost], run_id: str) -> Event:
+def _event(plan: Plan, name: Fingerprint, jobs: Iterable[JobCost], run_id: str, *, ran: bool) -> Event:
     mode, index = plan.nodes[name].position
     jobs = tuple(jobs)
     return Event(
@@ -99,6 +104,7 @@ def _event(plan: Plan, name: Fingerprint, jobs: Iterable[JobCost], run_id: str) 
             "jobs": len(jobs),
             "bytes_billed": sum(job.bytes_billed for job in jobs),
             "slot_ms": sum(job.slot_ms for job in jobs),
+            "ran": ran,
         },
     )
 
@@ -112,29 +118,41 @@ def _by_phase(jobs: Iterable[JobCost]) -> Mapping[str, list[JobCost]]:
 
 
 def _before(node: Node, known: Known) -> Fingerprint:
-    """The phase whose bill is the nearest to this one's: itself, or the latest at its mode and place."""
+    """The phase whose bill is the nearest to this one's: itself, or the latest at its mode and place.
+
+    That one must have read the same days of the same tables.
+    """
     state, predecessor = known.states.get(node.fingerprint), known.predecessors.get(node.position)
     if (state is not None and state.record is not None) or predecessor is None:
         return node.fingerprint
-    same_days = predecessor.inputs.get("window") == node.inputs.to_json()["window"]
-    return predecessor.fingerprint if same_days else node.fingerprint
+    alike = _reads(predecessor.inputs) == _reads(node.inputs.to_json())
+    return predecessor.fingerprint if alike else node.fingerprint
+
+
+def _reads(inputs: Mapping[str, Any]) -> tuple[Any, Mapping[str, Any]]:
+    """The days and the tables that a phase reads, of its inputs as they are recorded."""
+    tables = {name: source.get("table") for name, source in inputs.get("sources", {}).items()}
+    return inputs.get("window"), tables
 
 
 def _billed(registry: Registry, names: Iterable[Fingerprint]) -> Mapping[Fingerprint, Estimate]:
-    """What phases were billed the last time. A bill of nothing is none: no job carried the label."""
+    """What phases were billed the last time that they ran to their end.
+
+    A bill of nothing is none: no job carried the label.
+    """
     events = registry.of_fingerprints([SPENT], sorted(set(names)))
     return {
         Fingerprint(event.fingerprint or ""): Estimate(
             bytes=event.payload["bytes_billed"], basis=f"billed to run {event.run_id}"
         )
         for event in events
-        if event.payload.get("bytes_billed")
+        if event.payload.get("bytes_billed") and event.payload.get("ran", True)
     }
 
 
 def _of_sources(plan: Plan, node: Node, warehouse: Warehouse, known: dict[tuple[str, Window], int | None]) -> Estimate:
     """Every source once, on the days that the phase can read."""
-    window = node.window.widened(back=plan.request.pipeline.reads_back)
+    window = days_read(plan, node)
     for name, source in plan.request.pipeline.sources.items():
         if (name, window) not in known:
             known[name, window] = _dry_run(warehouse, source, plan.sources[name].place, window)
@@ -142,6 +160,14 @@ def _of_sources(plan: Plan, node: Node, warehouse: Warehouse, known: dict[tuple[
     if any(size is None for size in sizes):
         return Estimate(bytes=None, basis="a dry run of its sources failed")
     return Estimate(bytes=sum(size or 0 for size in sizes), basis="dry run of its sources")
+
+
+def days_read(plan: Plan, node: Node) -> Window:
+    """The days that a phase can read: those of its steps, and those that the pipeline reads back."""
+    pipeline = plan.request.pipeline
+    windows = [step_window(step, node.window, plan.request.window) for step in pipeline.steps]
+    first = min([node.window.start, *(window.start for window in windows)])
+    return Window(first, node.window.end).widened(back=pipeline.reads_back)
 
 
 def _dry_run(warehouse: Warehouse, source: Source, table: TableName, window: Window) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 
 import pytest
 
@@ -11,8 +12,8 @@ from dit_dagster.errors import TooMuchToRead
 from dit_dagster.evidence.costs import costs
 from dit_dagster.model.identity import Fingerprint
 from dit_dagster.planning.plan import Plan
-from dit_dagster.running.costs import Estimate, refuse_too_much
-from dit_dagster_tests.builders import a_plan, an_event
+from dit_dagster.running.costs import Estimate, days_read, refuse_too_much
+from dit_dagster_tests.builders import a_pipeline, a_plan, an_event, declared
 
 
 def estimates(plan: Plan, size: int | None) -> Mapping[Fingerprint, Estimate]:
@@ -44,6 +45,20 @@ def test_what_cannot_be_known_is_refused() -> None:
 
     with pytest.raises(TooMuchToRead, match="cannot be known"):
         refuse_too_much(plan, estimates(plan, None))
+
+
+def test_a_step_that_begins_at_the_start_reads_from_there() -> None:
+    """In each of its phases, and before it what is read back; another reads its phase's days."""
+    steps = declared()["steps"]
+    growing = a_pipeline(steps=[{**steps[0], "window": "from_start"}, *steps[1:]], reads_back=2)
+    days = (date(2013, 3, 1), date(2013, 3, 8))
+
+    plan, usual = (a_plan("bfd", pipeline=one, days=days) for one in (growing, a_pipeline(reads_back=2)))
+
+    assert {days_read(plan, node).start for node in plan.nodes.values()} == {date(2013, 2, 27)}
+    assert [days_read(usual, node) for node in usual.nodes.values()] == [
+        node.window.widened(back=2) for node in usual.nodes.values()
+    ]
 
 
 def test_nothing_runs_nothing_is_read() -> None:

@@ -48,3 +48,30 @@ def test_what_a_phase_was_billed_is_recorded_and_expected_the_next_time(bench: B
         "bytes": first.payload["bytes_billed"],
         "basis": f"billed to run {ran.json['run_id']}",
     }
+
+
+FAILING = PROGRAM.replace(*LABELLED) + "\nsys.exit(1)\n"
+
+
+def test_what_a_failed_phase_was_billed_is_not_expected(bench: Bench) -> None:
+    """It may have stopped at its first query; what it was billed is still added up."""
+    bench.declare(steps=[{**bench.declaration["steps"][0], "labels": ["{key}={value}"]}])
+    bench.commit(GOOD, "failing", program=FAILING)
+
+    bench.run("bf", "repeat", commit="failing")
+    ahead = bench.explain("bf", "repeat", commit="failing")
+
+    assert {event.payload["bytes_billed"] > 0 for event in bench.events("spent")} == {True}
+    assert {phase["estimate"]["basis"] for phase in all_phases(ahead)} == {"dry run of its sources"}
+
+
+def test_what_other_tables_cost_is_not_expected(bench: Bench) -> None:
+    """A run on a small cohort says nothing of one on the whole."""
+    bench.declare(steps=[{**bench.declaration["steps"][0], "labels": ["{key}={value}"]}])
+    bench.commit(GOOD, "labelled", program=PROGRAM.replace(*LABELLED))
+    bench.query(f"CREATE TABLE `{bench.source}.whole` AS SELECT * FROM `{bench.source}.visits`")
+
+    bench.run("bf", "repeat", commit="labelled")
+    ahead = bench.explain("bf", "repeat", commit="labelled", tables={"visits": f"{bench.source}.whole"})
+
+    assert {phase["estimate"]["basis"] for phase in all_phases(ahead)} == {"dry run of its sources"}
