@@ -23,7 +23,8 @@ from dit_dagster.comparing.sql import Node, array, call, choose, column, is_null
 from dit_dagster.model.policy import ColumnPolicy, Exact, Json
 
 RAW = "raw "
-_TOO_LONG = r"[0-9]{20,}|[0-9]{2,}\.[0-9]{16,}|\.[0-9]{18,}"
+# Of a number alone, which stands behind one of these; leading zeros are no digits that a reader has to keep.
+_TOO_LONG = r"(?:^|[\[:,\s-])(?:[0-9]{20,}|[0-9]{2,}\.[0-9]{16,}|[1-9]\.[0-9]{18,}|0\.0*[1-9][0-9]{17,})"
 BIGQUERY_TOKENS = r'"(?:[^"\\]|\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
 BIGQUERY_NUMBER = "^(-?[0-9].*)$"
 # A number is written by itself, after the kind of its node; a text that looks so has its quotes escaped.

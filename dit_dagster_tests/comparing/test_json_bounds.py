@@ -33,6 +33,9 @@ NEAR: Mapping[str, tuple[str, str]] = {
     "keys in another order": ('{"a": -1e2, "b": 1}', '{"b": 1, "a": -101}'),
     "nothing but a number": ("7", "8"),
     "several numbers": ('[1, 2, "3"]', '[1.25, 1.75, "3"]'),
+    "last bits of a small number": ('{"a": 0.030000000000000002}', '{"a": 0.03}'),
+    "of a smaller one": ("[-0.00012345678901234567]", "[-0.00012345678901234512]"),
+    "beside a text of many digits": ('{"a": "12345678901234567890", "b": 1}', '{"b": 2, "a": "12345678901234567890"}'),
     "the largest integers that are all held": ("9007199254740990", "9007199254740991"),
 }
 FAR: dict[str, tuple[str, str]] = {
@@ -57,6 +60,10 @@ FAR_TEXTS: Mapping[str, tuple[str, str]] = FAR | {
     "no JSON": ("no json 1", "no json 2"),
     "no JSON that looks like a number": ('"NUMBER","1"', '"NUMBER","2"'),
     "a key twice": ('{"a": 1, "a": 2}', '{"a": 1, "a": 3}'),
+    "more digits than are read of a small number": ("[0.0123456789012345678]", "[0.0123456789012345679]"),
+    "of an integer": ("[1, -123456789012345678901]", "[1, -123456789012345678902]"),
+    "of one that is all": ("123456789012345678901", "123456789012345678902"),
+    "of one behind spaces": ('{"a":\n 12.3456789012345678}', '{"a":\n 12.3456789012345679}'),
     "more digits than are read": ('{"a": 1.00000000000000000001}', '{"a": 1.00000000000000000002}'),
 }
 
