@@ -62,8 +62,17 @@ def _joined(key: Any, first: str, joins: list[Any]) -> str | None:
     parts = [key.this, *key.expressions] if isinstance(key, exp.Coalesce) else []
     if not parts or not all(isinstance(part, exp.Column) for part in parts) or parts[0].table != first:
         return None
-    equal = {frozenset((e.left.sql(), e.right.sql())) for join in joins for e in join.find_all(exp.EQ)}
+    always = [one for join in joins if (on := join.args.get("on")) is not None for one in _conditions(on)]
+    equal = {frozenset((one.left.sql(), one.right.sql())) for one in always if isinstance(one, exp.EQ)}
     of_using = all(
         part.name == parts[0].name and frozenset((parts[0].sql(), part.sql())) in equal for part in parts[1:]
     )
     return str(parts[0].name) if of_using else None
+
+
+def _conditions(on: Any) -> list[Any]:
+    """What must all hold for a pair of rows to be joined."""
+    from sqlglot import exp
+
+    plain = on.unnest()
+    return [*_conditions(plain.left), *_conditions(plain.right)] if isinstance(plain, exp.And) else [plain]

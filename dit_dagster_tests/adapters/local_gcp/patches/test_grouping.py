@@ -38,6 +38,15 @@ def test_a_joined_column_groups_what_is_selected(emulator: Emulator, query: str,
     emulator.shows(lambda: sorted(emulator.run(query)), right)
 
 
+def test_what_may_differ_within_a_pair_is_grouped_as_it_stands(emulator: Emulator) -> None:
+    """With our patches and without them: a condition of which another is enough makes no column of two."""
+    emulator.run(MADE)
+    sql = f"""SELECT a.id, {COUNT} FROM (SELECT NULL AS id) AS a LEFT JOIN d.b AS b ON a.id = b.id OR a.id IS NULL
+        GROUP BY a.id, COALESCE(a.id, b.id)"""
+
+    assert sorted(emulator.run(sql)) == [(None, "1"), (None, "2")]
+
+
 def test_a_full_join_is_grouped_by_what_it_joins(emulator: Emulator) -> None:
     """With our patches and without them: `a.id` is another column there."""
     emulator.run(MADE)
