@@ -65,6 +65,8 @@ def _sql(hook: SqlHook, checkout: Path, fill: Callable[[str], str]) -> str:
     file = (checkout / hook.sql).resolve()
     if not file.is_relative_to(checkout.resolve()) or not file.is_file():
         raise BadDeclaration(f"hook {hook.name!r}: the commit has no file {hook.sql}")
+    if file != checkout.resolve() / hook.sql:  # what is hashed of a link is where it leads
+        raise BadDeclaration(f"hook {hook.name!r}: {hook.sql} is a link; name the file that it leads to")
     try:
         return fill(file.read_text(encoding="utf-8"))
     except (KeyError, ValueError) as error:

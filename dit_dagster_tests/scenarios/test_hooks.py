@@ -79,6 +79,24 @@ def test_trap_38_a_hook_that_changed_is_run_again(bench: Bench) -> None:
     assert [phase["decision"] for phase in all_phases(other)] == ["run"]
 
 
+def test_trap_38_a_hook_that_is_a_link_is_a_wrong_declaration(bench: Bench) -> None:
+    """Trap 38: what is hashed of it is where it leads, and not what is there: that could change unseen."""
+    link = bench.repository.path / "hooks" / "link.sql"
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to("fewer.sql")
+    commit(bench, "linked")
+    bench.declare(
+        code={"paths": ["job.py", "job.sql", "requirements.lock"]}, hooks=[{**SQL_HOOK, "sql": "hooks/link.sql"}]
+    )
+
+    ran = bench.run("bf", commit="linked")
+
+    assert (bench.events("committed"), next(all_phases(ran.json))["error"]) == (
+        [],
+        "hook 'fewer': hooks/link.sql is a link; name the file that it leads to",
+    )
+
+
 def test_trap_38_a_hook_that_cannot_be_hashed_runs_every_time(bench: Bench) -> None:
     """Trap 38: a function may import what the declared paths leave out; a version stands for it, if there is one."""
     paths = {"paths": ["job.py", "job.sql", "requirements.lock"]}
