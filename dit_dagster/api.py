@@ -558,7 +558,13 @@ def chosen_modes(pipeline: Pipeline, given: Sequence[str] | None) -> tuple[str, 
 
 
 def recorded_request(run_id: str, place: Workplace, pipeline: Pipeline, asked: Asked, settings: Settings) -> Request:
-    """The request of a recorded run, under a new experiment id unless one was given."""
+    """The request of a recorded run, on what it read, under a new experiment id unless one was given.
+
+    A run on the sources of a golden state is repeated on those of that very state. UsageError where a folder would run,
+    or ran: it is not what the commit holds.
+    """
+    if asked.editable is not None:
+        raise UsageError("--like repeats a recorded commit, --editable runs a folder as it lies; leave out one of them")
     event = next((one for one in place.registry.of_run(RunId(run_id)) if one.kind == "run_planned"), None)
     if event is None:
         raise UnknownName(f"no run {run_id!r} in the registry; 'dit runs' lists those there are")
@@ -569,18 +575,23 @@ def recorded_request(run_id: str, place: Workplace, pipeline: Pipeline, asked: A
         image = f" --worker-image {ran_on[1]}" if ran_on[1] is not None else ""
         raise UsageError(f"run {run_id} ran elsewhere than this one would: add --runner {ran_on[0]}{image}")
     recorded = request_from_json(pipeline, event.payload)
+    if isinstance(recorded.origin, Editable):
+        raise UsageError(f"run {run_id} ran a folder as it lay, which cannot be repeated; run it with --editable again")
     chosen_modes(pipeline, recorded.modes)
+    if recorded.selection.of_golden and asked.golden is False:
+        raise UsageError(f"run {run_id} read what the golden state read, and compares with it; leave out --no-golden")
+    golden = {} if recorded.selection.of_golden else _golden(asked, pipeline, place)
     experiment = asked.experiment_id or settings.experiment_id or f"solo_{secrets.token_hex(3)}"
     resume, from_phase = asked.resumption
     return replace(
         recorded,
-        pipeline=at_commit(pipeline, recorded.commit, place.code),
+        pipeline=at_commit(recorded.pipeline, recorded.commit, place.code),
         experiment=ExperimentId(experiment),
         force=asked.force,
         resume=resume,
         from_phase=from_phase,
-        max_bytes=_limit(asked, pipeline),
-        **_golden(asked, pipeline, place),
+        max_bytes=_limit(asked, pipeline) if asked.max_bytes is not None else recorded.max_bytes,
+        **golden,
     )
 
 

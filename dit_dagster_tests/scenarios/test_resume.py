@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from dit_dagster import api, wiring
-from dit_dagster.errors import NothingToResume
+from dit_dagster.errors import NothingToResume, UsageError
+from dit_dagster.model.experiment import Request
 from dit_dagster.model.resumption import Resume
 from dit_dagster_tests.scenarios.bench import GOOD, PROGRAM, Bench, phases
 
@@ -73,11 +74,54 @@ def test_never_executes_everything_anew(bench: Bench) -> None:
 def test_a_recorded_run_is_repeated_with_another_will(bench: Bench) -> None:
     """What may be resumed is asked each time, and is not part of what is repeated."""
     first = bench.run("bf", resume="never")
+
+    plain, always = (
+        repeated(bench, first.json["run_id"], experiment_id="e", resume=one) for one in ("if-possible", "always")
+    )
+
+    assert (plain.resume, always) == (Resume.IF_POSSIBLE, replace(plain, resume=Resume.ALWAYS))
+
+
+def repeated(bench: Bench, run_id: str, **options: Any) -> Request:
     pipeline = wiring.find_pipeline("visits", bench.settings)
     place = wiring.workplace(pipeline, bench.settings)
-    plain, always = (api.Asked(pipeline="visits", experiment_id="e", resume=one) for one in ("if-possible", "always"))
+    return api.recorded_request(run_id, place, pipeline, api.Asked(pipeline="visits", **options), bench.settings)
 
-    repeated = api.recorded_request(first.json["run_id"], place, pipeline, plain, bench.settings)
-    resumed = api.recorded_request(first.json["run_id"], place, pipeline, always, bench.settings)
 
-    assert (repeated.resume, resumed) == (Resume.IF_POSSIBLE, replace(repeated, resume=Resume.ALWAYS))
+def test_a_recorded_run_is_repeated_on_what_it_read(bench: Bench) -> None:
+    """A table that was named for it, and its limit; not what the declaration reads."""
+    bench.query(f"CREATE TABLE `{bench.source}.few` AS SELECT * FROM `{bench.source}.visits` WHERE vessel = 'v1'")
+    first = bench.run("bf", tables={"visits": f"{bench.source}.few"}, max_bytes=10**9)
+
+    again = repeated(bench, first.json["run_id"])
+    report = api.run_prepared(again, wiring.workplace(again.pipeline, bench.settings))
+
+    assert report.prospect.plan.sources["visits"].table.table == "few"
+    assert (len(report.reused), len(report.executed), again.max_bytes) == (1, 0, 10**9)
+    assert repeated(bench, first.json["run_id"], max_bytes=5).max_bytes == 5
+
+
+def test_a_recorded_run_on_golden_sources_is_repeated_on_those(bench: Bench) -> None:
+    """Though nobody names the golden state again, and the sources have changed."""
+    bench.run("bf")
+    api.set_golden("visits", settings=bench.settings, commit="good")
+    bench.load()
+    first = bench.run("bf", golden_sources=True)
+
+    again = repeated(bench, first.json["run_id"])
+    report = api.run_prepared(again, wiring.workplace(again.pipeline, bench.settings))
+
+    assert (len(report.reused), len(report.executed)) == (1, 0)
+    with pytest.raises(UsageError, match="leave out --no-golden"):
+        repeated(bench, first.json["run_id"], golden=False)
+
+
+def test_a_folder_neither_repeats_a_run_nor_is_repeated(bench: Bench) -> None:
+    """It would pass for the commit that the run was of."""
+    recorded = bench.run("bf").json["run_id"]
+    of_folder = api.run("visits", settings=bench.settings, modes=["bf"], editable=bench.repository.path).run_id
+
+    with pytest.raises(UsageError, match="leave out one of them"):
+        repeated(bench, recorded, editable=bench.repository.path)
+    with pytest.raises(UsageError, match="cannot be repeated"):
+        repeated(bench, of_folder)
