@@ -12,6 +12,7 @@ from typing import Any
 
 from dit_dagster.errors import NothingToResume
 from dit_dagster.model.identity import Fingerprint, TableName
+from dit_dagster.model.pipeline import Pipeline
 from dit_dagster.model.resumption import PhaseAt, Resume
 from dit_dagster.model.state import PhaseRecord
 from dit_dagster.planning.fingerprint import SCHEMA_VERSION
@@ -126,14 +127,18 @@ def forced_phases(plan: Plan) -> Mapping[Fingerprint, Reason]:
         option = "--force" if request.force else "--resume never"
         return dict.fromkeys(plan.nodes, Reason(kind="forced", detail=option))
     if request.pipeline.opaque_hooks:
-        unseen = f"hook {', '.join(request.pipeline.opaque_hooks)} is neither hashed nor has a version"
-        return dict.fromkeys(plan.nodes, Reason(kind="opaque", detail=unseen))
+        return dict.fromkeys(plan.nodes, Reason(kind="opaque", detail=opaque(request.pipeline)))
     if request.from_phase is None:
         return {}
     start = plan.mode(request.from_phase.mode).path[request.from_phase.number - 1]
     return dict.fromkeys(
         plan.with_descendants(start), Reason(kind="forced", detail=f"--from-phase {request.from_phase}")
     )
+
+
+def opaque(pipeline: Pipeline) -> str:
+    """Why nothing of a pipeline is reused whose hooks cannot be hashed."""
+    return f"hook {', '.join(pipeline.opaque_hooks)} is neither hashed nor has a version"
 
 
 def refuse_fresh_start(plan: Plan, decisions: Mapping[Fingerprint, Decision]) -> None:

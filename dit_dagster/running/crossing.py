@@ -30,7 +30,7 @@ from dit_dagster.model.verdict import (
     combined,
     judged,
 )
-from dit_dagster.planning.decision import Reuse, changed_since, decide
+from dit_dagster.planning.decision import Reuse, changed_since, decide, opaque
 from dit_dagster.planning.plan import PlannedMode, make_plan
 from dit_dagster.running.judging import Digests, slice_boundaries, why_no_state
 from dit_dagster.running.phase import compared_role
@@ -104,7 +104,8 @@ def _known(report: Report, base: Commit, workplace: Workplace) -> Report:
     request = replace(request, force=False, resume=Resume.IF_POSSIBLE, from_phase=None)
     there = make_plan(request, identify_code(pipeline, base, workplace), plan.sources)
     decisions = decide(there, gather(there, workplace))
-    unknown = Capped(reason=f"nothing is known of {base[:12]} here on this input: run it, and then this again")
+    remedy = "run it, and then this again" if not pipeline.opaque_hooks else f"{opaque(pipeline)}; give it one"
+    unknown = Capped(reason=f"nothing is known of {base[:12]} here on this input: {remedy}")
     outcomes = {
         name: Reused(record=decided.record) if isinstance(decided, Reuse) else unknown
         for name, decided in decisions.items()

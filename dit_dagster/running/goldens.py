@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dit_dagster.errors import UnknownName
 from dit_dagster.model.golden import Golden, KeptSource
 from dit_dagster.model.identity import TableName
-from dit_dagster.planning.decision import Reuse
+from dit_dagster.planning.decision import Reuse, opaque
 from dit_dagster.planning.plan import Plan
 from dit_dagster.ports import Event, Registry, Warehouse
 from dit_dagster.running import pinning
@@ -44,6 +44,10 @@ def set_golden(ahead: Prospect, place: Workplace) -> Golden:
     request, registry = ahead.plan.request, place.registry
     [mode] = ahead.plan.selected
     decided = ahead.decisions[mode.leaf]
+    if request.pipeline.opaque_hooks:
+        raise UnknownName(
+            f"{request.pipeline.name} has no state that can be kept: {opaque(request.pipeline)}; give it one"
+        )
     if not isinstance(decided, Reuse):
         raise UnknownName(
             f"{request.pipeline.name} has no state of mode {mode.name} at {request.commit[:12]} over {request.window} "

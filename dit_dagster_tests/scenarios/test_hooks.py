@@ -8,6 +8,7 @@ import pytest
 
 from dit_dagster import api
 from dit_dagster.api import declared_pipeline, make_request
+from dit_dagster.errors import UnknownName
 from dit_dagster.evidence.crossing import diff_json
 from dit_dagster.model.outcome import outcome_name
 from dit_dagster.running.orchestrator import Stop
@@ -126,6 +127,9 @@ def test_trap_38_commits_whose_hook_cannot_be_hashed_are_compared(bench: Bench) 
 
     assert [one["verdict"] for one in diff_json(found)["comparisons"]] == ["DIFFERENT"]
     assert [one["verdict"] for one in against] == ["SKIPPED"]
+    assert "hook sieve is neither hashed nor has a version; give it one" in against[0]["reason"]
+    with pytest.raises(UnknownName, match="hook sieve is neither hashed nor has a version; give it one"):
+        api.set_golden("visits", settings=bench.settings, commit="two")
 
 
 def test_trap_38_what_another_commit_made_in_the_meantime_is_not_taken_over(bench: Bench) -> None:

@@ -3,7 +3,8 @@
 BigQuery: `FORMAT('%t', x)` writes a value of any type as CAST to STRING does, and NULL as `NULL`.
 Emulator: gives the text to `printf` as it is, which knows no `%t`.
 Here: `%t` of a literal text is the value as DuckDB writes it, which is BigQuery's way but for fractions of seconds
-(`.5` for `.500`), BYTES, ARRAY and STRUCT. Other specifiers are left to `printf`, which refuses those it does not know.
+(`.5` for `.500`), NUMERIC (`1.500000000` for `1.5`), BYTES, ARRAY and STRUCT. Other specifiers are left to `printf`,
+which refuses those it does not know.
 """
 
 from __future__ import annotations
