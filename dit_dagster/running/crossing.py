@@ -32,7 +32,7 @@ from dit_dagster.model.verdict import (
 )
 from dit_dagster.planning.decision import Reuse, changed_since, decide, opaque
 from dit_dagster.planning.plan import PlannedMode, make_plan
-from dit_dagster.running.judging import Digests, slice_boundaries, why_no_state
+from dit_dagster.running.judging import Digests, slice_boundaries, warned_of_emptiness, why_no_state
 from dit_dagster.running.phase import compared_role
 from dit_dagster.running.pulse import beating
 from dit_dagster.running.run import Report, gather, identify_code
@@ -218,7 +218,7 @@ def _of_tables(
         Digests(report.prospect.plan, workplace, report.run_id, report.outcomes).of(planned.leaf, name)
         for report, planned in zip(reports, modes, strict=True)
     ]
-    return compare_tables(
+    verdict = compare_tables(
         workplace.warehouse,
         tables[0],
         tables[1],
@@ -229,6 +229,7 @@ def _of_tables(
         right_digest=known[1],
         boundaries=_boundaries(reports, mode),
     )
+    return warned_of_emptiness(verdict, dict(zip(labels, records, strict=True)))
 
 
 def _boundaries(reports: tuple[Report, Report], mode: str) -> tuple[date, ...]:

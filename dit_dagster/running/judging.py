@@ -187,10 +187,12 @@ class Judge:
             if record_of(outcomes.get(mode.leaf)) is None:
                 return Skipped(evidence=evidence, reason=f"{mode.name}: {why_no_state(mode, outcomes)}")
         try:
+            records = {mode.name: digests.record(mode.leaf) for mode in modes}
             if isinstance(pair, GoldenPair):
-                return self._of_golden(pair, output, modes[0], digests, evidence)
+                verdict = self._of_golden(pair, output, modes[0], digests, evidence)
+                return warned_of_emptiness(verdict, {pair.left: pair.golden.record, **records})
             verdict = self._of_states(pair, output, modes[0], modes[1], digests)
-            return _warned_of_emptiness(verdict, modes, digests)
+            return warned_of_emptiness(verdict, records)
         except DitError as error:
             return Error(evidence=evidence, reason=str(error))
         except Exception as error:  # noqa: BLE001  # the other pairs are judged; this one is no pass
@@ -521,9 +523,11 @@ def _unproved(verdict: Verdict) -> Verdict:
     return replace(verdict, evidence=replace(verdict.evidence, warnings=(*verdict.evidence.warnings, why)))
 
 
-def _warned_of_emptiness(verdict: Verdict, modes: Sequence[PlannedMode], digests: Digests) -> Verdict:
-    """With a warning for each mode that stands on a table which a hook left empty: that was declared, and is said."""
-    records = {mode.name: digests.record(mode.leaf) for mode in modes}
+def warned_of_emptiness(verdict: Verdict, records: Mapping[str, PhaseRecord | None]) -> Verdict:
+    """With a warning for each state that stands on a table which a hook left empty: that was declared, and is said.
+
+    `records` are those of the states that were compared, by what they are called.
+    """
     warnings = tuple(
         f"{name} stands on {', '.join(record.empty)}, which a hook left empty, as is declared"
         for name, record in records.items()

@@ -180,6 +180,24 @@ def test_what_stands_on_an_empty_table_says_so(bench: Bench) -> None:
         assert "bfd stands on daily, which a hook left empty, as is declared" in one.comparison("bfd")["warnings"]
 
 
+def test_versions_and_a_golden_state_that_stand_on_an_empty_table_say_so(bench: Bench) -> None:
+    """As two modes do: what the table would have shown is not compared."""
+    commit(bench, "greedy", sql=NOTHING)
+    commit(bench, "other", sql=f"{NOTHING} -- said otherwise")
+    output = {"keys": ["day", "vessel"], "allow_empty": True}
+    bench.declare(hooks=[{**SQL_HOOK, "allow_empty": True}], outputs={"daily": output})
+    bench.run("bf", commit="greedy")
+    api.set_golden("visits", settings=bench.settings, commit="greedy")
+
+    golden = bench.run("bf", commit="other", golden=True).comparison("bf")
+    found = api.diff("visits", {"one": "greedy", "two": "other"}, settings=bench.settings, modes=["bf"])
+    [crossed] = diff_json(found)["comparisons"]
+
+    said = "stands on daily, which a hook left empty, as is declared"
+    assert (golden["verdict"], golden["warnings"]) == ("IDENTICAL", [f"golden {said}", f"bf {said}"])
+    assert (crossed["verdict"], crossed["warnings"]) == ("IDENTICAL", [f"one.bf {said}", f"two.bf {said}"])
+
+
 def test_a_hook_whose_file_is_missing_is_a_wrong_declaration(bench: Bench) -> None:
     """Nothing is committed without it."""
     bench.declare(hooks=[SQL_HOOK])
