@@ -51,7 +51,8 @@ test: setup
 # Machines are shared: what fails beside the others is run once more, alone, and both outcomes are told. Failing twice fails.
 check: setup lint types docs
 	$(TESTS) --cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE_FLOOR) || { \
-	  [ $$? -eq 1 ] && echo "Once more, alone:" && $(BIN)/pytest -q --last-failed --last-failed-no-failures none; }
+	  [ $$? -eq 1 ] && echo "Once more, alone:" && $(BIN)/pytest -q --last-failed --last-failed-no-failures none && \
+	  $(BIN)/coverage report --fail-under=$(COVERAGE_FLOOR) > /dev/null; }
 
 lint: setup
 	$(BIN)/ruff check .
