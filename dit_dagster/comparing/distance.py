@@ -104,6 +104,7 @@ def _near_documents(ends: Ends, bounds: Json, spelling: Engine) -> Node:
 
     From 2^53 on FLOAT64 does not hold every integer, so that two of them might seem nearer than they are.
     """
+    of_number = Column(name="", type="FLOAT64", policy=Tolerance(abs=bounds.abs, rel=bounds.rel))
     lists = tuple(call("REGEXP_EXTRACT_ALL", end.copy(), text(spelling.json_tokens)) for end in ends)
     lengths = [call("ARRAY_LENGTH", each.copy()) for each in lists]
 
@@ -111,13 +112,8 @@ def _near_documents(ends: Ends, bounds: Json, spelling: Engine) -> Node:
         equal = exp.EQ(this=both[0].copy(), expression=both[1].copy())
         found = tuple(call("REGEXP_EXTRACT", each.copy(), text(spelling.json_number)) for each in both)
         numbers = (found[0], found[1])
-        gap = _gap("FLOAT64", numbers, spelling)
-        close = exp.or_(
-            exp.LTE(this=gap, expression=_float(bounds.abs)),
-            exp.LTE(this=gap.copy(), expression=exp.Mul(this=_float(bounds.rel), expression=magnitude(numbers))),
-        )
         held = exp.LT(this=magnitude(numbers), expression=_float(_EXACT_INTEGERS))
-        return exp.paren(exp.or_(equal, exp.Coalesce(this=all_of([exp.paren(close), held]), expressions=[exp.false()])))
+        return exp.paren(exp.or_(equal, all_of([near(of_number, numbers, spelling), held])))
 
     documents = [exp.not_(call("STARTS_WITH", end.copy(), text(RAW))) for end in ends]
     one_length = exp.EQ(this=lengths[0], expression=lengths[1])

@@ -1188,29 +1188,35 @@ SELECT
               LOGICAL_AND(
                 (
                   `le` = `re`
-                  OR COALESCE(
-                    (
-                      ABS(
-                        SAFE_SUBTRACT(
-                          SAFE_CAST(REGEXP_EXTRACT(`le`, '^(-?[0-9].*)$') AS FLOAT64),
-                          SAFE_CAST(REGEXP_EXTRACT(`re`, '^(-?[0-9].*)$') AS FLOAT64)
+                  OR (
+                    COALESCE(
+                      (
+                        ABS(
+                          SAFE_SUBTRACT(
+                            SAFE_CAST(REGEXP_EXTRACT(`le`, '^(-?[0-9].*)$') AS FLOAT64),
+                            SAFE_CAST(REGEXP_EXTRACT(`re`, '^(-?[0-9].*)$') AS FLOAT64)
+                          )
+                        ) <= CAST('0.0' AS FLOAT64)
+                        OR CAST(ABS(
+                          SAFE_SUBTRACT(
+                            SAFE_CAST(REGEXP_EXTRACT(`le`, '^(-?[0-9].*)$') AS FLOAT64),
+                            SAFE_CAST(REGEXP_EXTRACT(`re`, '^(-?[0-9].*)$') AS FLOAT64)
+                          )
+                        ) AS FLOAT64) <= CAST('1e-09' AS FLOAT64) * GREATEST(
+                          ABS(SAFE_CAST(REGEXP_EXTRACT(`le`, '^(-?[0-9].*)$') AS FLOAT64)),
+                          ABS(SAFE_CAST(REGEXP_EXTRACT(`re`, '^(-?[0-9].*)$') AS FLOAT64))
                         )
-                      ) <= CAST('0.0' AS FLOAT64)
-                      OR ABS(
-                        SAFE_SUBTRACT(
-                          SAFE_CAST(REGEXP_EXTRACT(`le`, '^(-?[0-9].*)$') AS FLOAT64),
-                          SAFE_CAST(REGEXP_EXTRACT(`re`, '^(-?[0-9].*)$') AS FLOAT64)
-                        )
-                      ) <= CAST('1e-09' AS FLOAT64) * GREATEST(
+                      )
+                      AND GREATEST(
                         ABS(SAFE_CAST(REGEXP_EXTRACT(`le`, '^(-?[0-9].*)$') AS FLOAT64)),
                         ABS(SAFE_CAST(REGEXP_EXTRACT(`re`, '^(-?[0-9].*)$') AS FLOAT64))
-                      )
+                      ) <= CAST('1.7976931348623157e+308' AS FLOAT64),
+                      FALSE
                     )
                     AND GREATEST(
                       ABS(SAFE_CAST(REGEXP_EXTRACT(`le`, '^(-?[0-9].*)$') AS FLOAT64)),
                       ABS(SAFE_CAST(REGEXP_EXTRACT(`re`, '^(-?[0-9].*)$') AS FLOAT64))
-                    ) < CAST('9007199254740992.0' AS FLOAT64),
-                    FALSE
+                    ) < CAST('9007199254740992.0' AS FLOAT64)
                   )
                 )
               )
@@ -1491,29 +1497,35 @@ WITH `cells` AS (
             LOGICAL_AND(
               (
                 `le` = `re`
-                OR COALESCE(
-                  (
-                    ABS(
-                      SAFE_SUBTRACT(
-                        SAFE_CAST(REGEXP_EXTRACT(`le`, '^(-?[0-9].*)$') AS FLOAT64),
-                        SAFE_CAST(REGEXP_EXTRACT(`re`, '^(-?[0-9].*)$') AS FLOAT64)
+                OR (
+                  COALESCE(
+                    (
+                      ABS(
+                        SAFE_SUBTRACT(
+                          SAFE_CAST(REGEXP_EXTRACT(`le`, '^(-?[0-9].*)$') AS FLOAT64),
+                          SAFE_CAST(REGEXP_EXTRACT(`re`, '^(-?[0-9].*)$') AS FLOAT64)
+                        )
+                      ) <= CAST('0.0' AS FLOAT64)
+                      OR CAST(ABS(
+                        SAFE_SUBTRACT(
+                          SAFE_CAST(REGEXP_EXTRACT(`le`, '^(-?[0-9].*)$') AS FLOAT64),
+                          SAFE_CAST(REGEXP_EXTRACT(`re`, '^(-?[0-9].*)$') AS FLOAT64)
+                        )
+                      ) AS FLOAT64) <= CAST('1e-09' AS FLOAT64) * GREATEST(
+                        ABS(SAFE_CAST(REGEXP_EXTRACT(`le`, '^(-?[0-9].*)$') AS FLOAT64)),
+                        ABS(SAFE_CAST(REGEXP_EXTRACT(`re`, '^(-?[0-9].*)$') AS FLOAT64))
                       )
-                    ) <= CAST('0.0' AS FLOAT64)
-                    OR ABS(
-                      SAFE_SUBTRACT(
-                        SAFE_CAST(REGEXP_EXTRACT(`le`, '^(-?[0-9].*)$') AS FLOAT64),
-                        SAFE_CAST(REGEXP_EXTRACT(`re`, '^(-?[0-9].*)$') AS FLOAT64)
-                      )
-                    ) <= CAST('1e-09' AS FLOAT64) * GREATEST(
+                    )
+                    AND GREATEST(
                       ABS(SAFE_CAST(REGEXP_EXTRACT(`le`, '^(-?[0-9].*)$') AS FLOAT64)),
                       ABS(SAFE_CAST(REGEXP_EXTRACT(`re`, '^(-?[0-9].*)$') AS FLOAT64))
-                    )
+                    ) <= CAST('1.7976931348623157e+308' AS FLOAT64),
+                    FALSE
                   )
                   AND GREATEST(
                     ABS(SAFE_CAST(REGEXP_EXTRACT(`le`, '^(-?[0-9].*)$') AS FLOAT64)),
                     ABS(SAFE_CAST(REGEXP_EXTRACT(`re`, '^(-?[0-9].*)$') AS FLOAT64))
-                  ) < CAST('9007199254740992.0' AS FLOAT64),
-                  FALSE
+                  ) < CAST('9007199254740992.0' AS FLOAT64)
                 )
               )
             )

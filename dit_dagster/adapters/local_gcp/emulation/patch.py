@@ -1,4 +1,4 @@
-"""What a patch is, and the three ways to put one in."""
+"""What a patch is, and the four ways to put one in."""
 
 from __future__ import annotations
 
@@ -28,6 +28,24 @@ def wrap(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
     setattr(owner, name, replacement)
     if isinstance(owner, ModuleType):
         _rebind(original, replacement)
+
+
+def rewrite(change: Callable[[Any], bool]) -> None:
+    """Let `change` rewrite the tree of every statement, in DuckDB's dialect, and say whether it did.
+
+    It comes before the emulator looks for functions in it, and before what was put in earlier.
+    """
+    from bqemulator.sql import table_rewriter
+
+    def make(original: Any) -> Any:
+        @wraps(original)
+        def rewritten(tree: Any, project: str) -> Any:
+            changed = change(tree)
+            return original(tree, project) or changed
+
+        return rewritten
+
+    wrap(table_rewriter, "_rewrite_dot_anonymous_calls", make)
 
 
 def reroute(router: Any, method: str, path: str, make: Callable[[Any], Any]) -> None:

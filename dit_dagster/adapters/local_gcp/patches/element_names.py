@@ -9,32 +9,20 @@ a subquery or of the result, DuckDB's refusal stays.
 
 from __future__ import annotations
 
-from functools import wraps
 from typing import Any
 
-from dit_dagster.adapters.local_gcp.emulation.patch import Patch, wrap
+from dit_dagster.adapters.local_gcp.emulation.patch import Patch, rewrite
 
 _COLUMN_OF_A_TABLE = 2
 """Parts of its name: more are a field of a STRUCT, which is in nobody's way."""
 
 
 def apply() -> None:
-    """Rename before the emulator looks for functions, which it does in every statement."""
-    from bqemulator.sql import table_rewriter
-
-    wrap(table_rewriter, "_rewrite_dot_anonymous_calls", _with_own_names)
+    """Rename in every statement."""
+    rewrite(_renamed)
 
 
 PATCH = Patch(name="element_names", apply=apply)
-
-
-def _with_own_names(original: Any) -> Any:
-    @wraps(original)
-    def rewrite(tree: Any, project: str) -> Any:
-        changed = _renamed(tree)
-        return original(tree, project) or changed
-
-    return rewrite
 
 
 def _renamed(tree: Any) -> bool:

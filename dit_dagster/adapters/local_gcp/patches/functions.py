@@ -15,28 +15,18 @@ from functools import wraps
 from inspect import Parameter, Signature
 from typing import Any
 
-from dit_dagster.adapters.local_gcp.emulation.patch import Patch, wrap
+from dit_dagster.adapters.local_gcp.emulation.patch import Patch, rewrite, wrap
 
 
 def apply() -> None:
     """Write the whole name before the emulator looks for functions."""
-    from bqemulator.sql import table_rewriter
     from bqemulator.udf import js_udf
 
     wrap(js_udf.JavaScriptUDFRuntime, "materialize", _with_as_many_arguments)
-    wrap(table_rewriter, "_rewrite_dot_anonymous_calls", _with_projects)
+    rewrite(_named_whole)
 
 
 PATCH = Patch(name="functions", apply=apply)
-
-
-def _with_projects(original: Any) -> Any:
-    @wraps(original)
-    def rewrite(tree: Any, project: str) -> Any:
-        changed = _named_whole(tree)
-        return original(tree, project) or changed
-
-    return rewrite
 
 
 def _named_whole(tree: Any) -> bool:

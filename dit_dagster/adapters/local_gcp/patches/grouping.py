@@ -8,29 +8,17 @@ Here: grouped by `a.id`, which is the same where `a` comes first and no join is 
 
 from __future__ import annotations
 
-from functools import wraps
 from typing import Any
 
-from dit_dagster.adapters.local_gcp.emulation.patch import Patch, wrap
+from dit_dagster.adapters.local_gcp.emulation.patch import Patch, rewrite
 
 
 def apply() -> None:
-    """Write the table before the emulator looks for functions, which it does in every statement."""
-    from bqemulator.sql import table_rewriter
-
-    wrap(table_rewriter, "_rewrite_dot_anonymous_calls", _with_tables)
+    """Write the table in every statement."""
+    rewrite(_grouped_by_what_is_selected)
 
 
 PATCH = Patch(name="grouping", apply=apply)
-
-
-def _with_tables(original: Any) -> Any:
-    @wraps(original)
-    def rewrite(tree: Any, project: str) -> Any:
-        changed = _grouped_by_what_is_selected(tree)
-        return original(tree, project) or changed
-
-    return rewrite
 
 
 def _grouped_by_what_is_selected(tree: Any) -> bool:
