@@ -186,7 +186,7 @@ class WarehouseRegistry:
             "AND fingerprint = @fingerprint ORDER BY recorded_at, sequence"
         )
         rows = self._warehouse.query(Statement(sql=sql, parameters={"fingerprint": fingerprint})).rows
-        facts = [(row, fact) for row in rows if "generation" in (fact := json.loads(row["payload"]))]
+        facts = [(row, fact) for row in rows if "generation" in (fact := _payload(row) or {})]
         used_up = [fact["epoch"] for row, fact in facts if row["kind"] in ("committed", "orphaned")]
         epoch = max(used_up, default=-1) + 1
         latest = max((fact["generation"] for _, fact in facts), default=0)
@@ -250,20 +250,33 @@ class WarehouseRegistry:
         except NotFound:
             return ()  # nothing was ever recorded
         unique = {row["event_id"]: row for row in rows}
-        return tuple(_event(row) for row in unique.values())
+        return tuple(event for row in unique.values() if (event := _event(row)) is not None)
 
 
 def _age(created: datetime) -> float:
     return max((datetime.now(UTC) - created).total_seconds(), 0.0)
 
 
-def _event(row: Mapping[str, Any]) -> Event:
+def _payload(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The payload of a recorded row, None if it is no JSON object: then it counts as no record."""
+    try:
+        payload = json.loads(row["payload"])
+    except (ValueError, RecursionError):
+        return None
+    return payload if isinstance(payload, dict) else None
+
+
+def _event(row: Mapping[str, Any]) -> Event | None:
+    """The event of a recorded row, None if its payload cannot be read."""
+    payload = _payload(row)
+    if payload is None:
+        return None
     return Event(
         kind=row["kind"],
         run_id=row["run_id"],
         pipeline=row["pipeline"],
         fingerprint=row["fingerprint"],
-        payload=json.loads(row["payload"]),
+        payload=payload,
         at=row["recorded_at"],
         event_id=row["event_id"],
     )

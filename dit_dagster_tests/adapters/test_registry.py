@@ -68,6 +68,37 @@ def test_a_commit_mark_whose_maker_died_is_an_epoch_of_its_own(
     assert (early, late, found.payload["epoch"]) == (False, True, claim.epoch + 1)
 
 
+@pytest.mark.parametrize(
+    "payload",
+    [
+        pytest.param("{", id="half a document"),
+        pytest.param("", id="nothing"),
+        pytest.param("[]", id="a list"),
+        pytest.param("null", id="null"),
+        pytest.param("7", id="a number"),
+        pytest.param("[" * 100_000, id="too deep"),
+    ],
+)
+def test_a_payload_that_cannot_be_read_counts_as_no_record(
+    registry: WarehouseRegistry, warehouse: BigQueryWarehouse, payload: str
+) -> None:
+    """One row that somebody else wrote stops no reader, and the fingerprint that it names can be claimed."""
+    run_id, fingerprint = f"run-{secrets.token_hex(6)}", secrets.token_hex(32)
+    note = Event(kind="committed", run_id=run_id, pipeline="trips", fingerprint=fingerprint, payload={"n": 1})
+    registry.append([note])
+    columns = "event_id, recorded_at, sequence, kind, run_id, pipeline, fingerprint, payload"
+    values = f"'{secrets.token_hex(16)}', CURRENT_TIMESTAMP(), 1, 'committed', @run_id, 'trips', @fingerprint, @payload"
+    sql = f"INSERT INTO {registry.events.sql} ({columns}) VALUES ({values})"
+    parameters = {"run_id": run_id, "fingerprint": fingerprint, "payload": payload}
+    warehouse.query(Statement(sql=sql, parameters=parameters))
+
+    found = registry.of_run(run_id), registry.of_fingerprints(["committed"], [fingerprint])
+    claim = registry.claim(fingerprint, run_id=run_id, pipeline="trips")
+
+    assert [[event.payload for event in events] for events in found] == [[{"n": 1}], [{"n": 1}]]
+    assert isinstance(claim, Claim)
+
+
 def test_views_tell_runs_phases_and_verdicts(registry: WarehouseRegistry, warehouse: BigQueryWarehouse) -> None:
     """Whoever knows SQL reads the registry without this project."""
     run_id, fingerprint = f"run-{secrets.token_hex(6)}", secrets.token_hex(32)
