@@ -81,8 +81,9 @@ def _dagster_job(home: Path) -> float:
     folder = home / "dagster"
     folder.mkdir(exist_ok=True)
     variables = {**os.environ, "DAGSTER_HOME": str(folder)}
-    commit = json.loads(subprocess.check_output([_BIN / "dit", "list", "--json"]))
-    v1 = next(known["commit"] for known in commit[0]["commits"] if known["ref"] == "v1")
+    listed = json.loads(subprocess.check_output([_BIN / "dit", "list", "--json"]))
+    sample = next(pipeline for pipeline in listed if pipeline["pipeline"] == "flight_gaps")
+    v1 = next(known["commit"] for known in sample["commits"] if known["ref"] == "v1")
     tags = json.dumps({"dagster/partition": v1})
     job = ["-m", "dit_dagster.definitions", "-j", "flight_gaps__mode_equivalence", "--tags", tags]
     return _seconds(
