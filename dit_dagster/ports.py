@@ -194,7 +194,7 @@ class SourceControl(Protocol):
     def working_copy(self, checkout: Checkout) -> AbstractContextManager[Checkout]:
         """The checkout's files once more, in a directory that nobody else has, and as `scratch` an empty one.
 
-        Both are gone afterwards. Of a folder that is run as it lies, the folder itself.
+        Both are gone afterwards. Of a folder that is run as it lies, the folder itself, with a `scratch` of its own.
         """
 
     def altered(self, checkout: Checkout) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from dit_dagster.errors import UsageError
 from dit_dagster.model.beam import BeamPlace
 from dit_dagster.model.identity import DatasetName
+from dit_dagster.model.step_environment import FIXED, google_access, passed_on
 
 _API = re.compile(r"https://[A-Za-z0-9.-]+(?::\d+)?(?:/[\w./-]*)?|http://(?:127\.0\.0\.1|localhost):\d+(?:/[\w./-]*)?")
 
@@ -121,27 +122,13 @@ class Settings(BaseSettings):
         return self.home.absolute()
 
 
-PASSED_ON = (
-    "PATH",
-    "HOME",
-    "LANG",
-    "LC_ALL",
-    "TZ",
-    "TMPDIR",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "HTTPS_PROXY",
-    "NO_PROXY",
-)
-"""What a pipeline's process inherits; everything else it gets is declared, so that two machines run the same."""
-
-_CLOUD = ("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_PROJECT", "CLOUDSDK_CONFIG")
-
-
 def inherited(*, cloud: bool, machine: bool = True) -> Mapping[str, str]:
-    """The part of this process's environment that steps inherit: what is this machine's, and what leads to Google."""
-    names = (*(PASSED_ON if machine else ()), *(_CLOUD if cloud else ()))
-    return {name: os.environ[name] for name in names if name in os.environ}
+    """What steps start from: what is fixed, and what leads through this machine's network and to Google.
+
+    Without `machine`, only what leads to Google: a container's image says the rest.
+    """
+    here = {**FIXED, **passed_on(os.environ)} if machine else {}
+    return {**here, **(google_access(os.environ) if cloud else {})}
 
 
 _NOBODY_ELSES = {"DIT_GITHUB_TOKEN"}

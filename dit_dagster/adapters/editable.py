@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from dit_dagster.adapters.git_command import Git
@@ -47,7 +49,9 @@ class EditableSource:
 
     @contextmanager
     def working_copy(self, checkout: Checkout) -> Iterator[Checkout]:
-        yield checkout  # what it leaves there is seen by the next phase: one more reason why it proves nothing
+        # What a step leaves in the folder is seen by the next phase: one more reason why it proves nothing.
+        with tempfile.TemporaryDirectory(prefix="dit-editable-", ignore_cleanup_errors=True) as scratch:
+            yield replace(checkout, scratch=Path(scratch))
 
     def altered(self, checkout: Checkout) -> tuple[str, ...]:
         return ()  # that it may be is why it proves nothing

@@ -241,7 +241,14 @@ class GitSource:
                     "'git fetch --refetch' brings it, or clone the repository anew"
                 )
             size = int(told[1])
-            found.append(answer[end + 1 : end + 1 + size])
+            content = answer[end + 1 : end + 1 + size]
+            # git does not hash what it reads: an object that was overwritten on disk would run under the true id.
+            if _object(content) != name.decode():
+                raise UsageError(
+                    f"{self._repository}: object {name.decode()[:12]} does not hold what its id says; 'git fsck' tells "
+                    "which are damaged, and a new clone has none"
+                )
+            found.append(content)
             place = end + 1 + size + 1
         return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -15,10 +16,21 @@ _SETTINGS = (
     *("-c", "core.fsmonitor=false"),
     *("-c", "core.quotePath=false"),
 )
+_VARIABLES = {
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",
+    # Objects as they are: a replaced one would run under the id of the true one, and grafts would change ancestors.
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_GRAFT_FILE": os.devnull,
+}
 
 
 class Git:
-    """Runs git in `repository`. It asks nothing, takes no locks that are optional, and reads no GIT_ variable."""
+    """Runs git in `repository`. It asks nothing, takes no locks that are optional, and reads no GIT_ variable.
+
+    Objects are taken as they are: `git replace` and grafts have no effect.
+    """
 
     def __init__(self, repository: Path, variables: Mapping[str, str]) -> None:
         if shutil.which("git") is None:
@@ -26,7 +38,7 @@ class Git:
         self.repository = repository
         # The user's GIT_DIR and the like would lead elsewhere.
         own = {name: value for name, value in variables.items() if not name.startswith("GIT_")}
-        self._variables = {**own, "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+        self._variables = {**own, **_VARIABLES}
 
     def with_variables(self, **more: str) -> Git:
         """The same command with more variables, such as GIT_INDEX_FILE."""

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dit_dagster.errors import StepFailed
 from dit_dagster.ports import Exit, Invocation
 
+_UMASK = 0o022
 _GRACE_SECONDS = 5.0
 _POLL_SECONDS = 0.05
 
@@ -50,6 +51,7 @@ def _start(invocation: Invocation) -> subprocess.Popen[str]:
             text=True,
             errors="replace",
             start_new_session=True,
+            umask=_UMASK,
         )
     except OSError as error:
         raise StepFailed(

@@ -15,7 +15,7 @@ from dit_dagster.model.identity import Fingerprint, content_hash
 from dit_dagster.model.pipeline import Hook, Pipeline, Step
 from dit_dagster.model.window import Window
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised whenever a fingerprint would mean something else; records of another version count as none."""
 
 

@@ -24,6 +24,7 @@ from dit_dagster.model.beam import DATAFLOW, Beam, BeamJob, rendered
 from dit_dagster.model.identity import TableName
 from dit_dagster.model.pipeline import TREE_IMAGE, Hook, Output, Pipeline, Step
 from dit_dagster.model.state import JobRecord, PhaseRecord, StateTable, Touched
+from dit_dagster.model.step_environment import SYSTEM_PATH, own_folders
 from dit_dagster.planning.decision import changed_since
 from dit_dagster.planning.fingerprint import SCHEMA_VERSION, step_window
 from dit_dagster.planning.plan import Node, Plan
@@ -412,7 +413,7 @@ def _prepared(
     variables = {
         **workplace.variables,
         **_of_environment(environment, workplace),
-        **_of_working_copy(attempt),
+        **(own_folders(attempt.checkout.scratch) if environment.image is None else {}),
         **{name: fill(value, values) for name, value in step.environment.items()},
         **{name: workplace.secrets[name] for name in step.secrets},
     }
@@ -432,14 +433,8 @@ def _of_environment(environment: Environment, workplace: Workplace) -> Mapping[s
     if environment.image is not None:
         return environment.variables
     binaries = ":".join(str(directory) for directory in environment.binaries)
-    path = f"{binaries}:{workplace.variables.get('PATH', '/usr/bin:/bin')}"
+    path = f"{binaries}:{workplace.variables.get('PATH', SYSTEM_PATH)}"
     return {**environment.variables, "PATH": path, "VIRTUAL_ENV": str(environment.directory)}
-
-
-def _of_working_copy(attempt: Attempt) -> Mapping[str, str]:
-    """Where temporary files go: elsewhere another mode could find them by their names. A container has its own."""
-    scratch = attempt.checkout.scratch
-    return {"TMPDIR": str(scratch)} if scratch is not None and attempt.environment.image is None else {}
 
 
 def _program(name: str, environment: Environment) -> str:

@@ -175,3 +175,33 @@ def test_a_repository_without_all_of_a_commit_says_what_to_do(repository: Reposi
 
     with pytest.raises(UsageError, match=f"does not have object {blob[:12]}, which the commit is made of"):
         checked_out(source)
+
+
+def test_an_object_that_does_not_hold_what_its_id_says_is_refused(repository: Repository, source: GitSource) -> None:
+    """A blob that was overwritten on disk would run under the true id."""
+    repository.commit(JOB)
+    repository.write({"other.py": "print('other')\n"})
+    objects = repository.path / ".git" / "objects"
+    ids = [repository.git("rev-parse", "HEAD:job.py"), repository.git("hash-object", "-w", "other.py")]
+    blob, other = (objects / one[:2] / one[2:] for one in ids)
+    blob.chmod(0o644)
+    blob.write_bytes(other.read_bytes())
+
+    with pytest.raises((UsageError, InfrastructureError)):
+        checked_out(source)
+
+
+def test_trap_59_neither_replacements_nor_grafts_change_what_is_seen(repository: Repository, source: GitSource) -> None:
+    """Trap 59: of a replaced blob, tree or commit the true one is checked out, and ancestors are the true ones."""
+    first = Commit(repository.commit(JOB))
+    second = Commit(repository.commit({"job.py": "print('second')\n"}))
+    for kind in ("HEAD:job.py", "HEAD^{tree}", "HEAD"):
+        repository.git(
+            "replace", repository.git("rev-parse", kind), repository.git("rev-parse", kind.replace("HEAD", str(first)))
+        )
+    grafts = repository.path / ".git" / "info" / "grafts"
+    grafts.parent.mkdir(exist_ok=True)
+    grafts.write_text(f"{second}\n", encoding="utf-8")
+
+    assert (checked_out(source, str(second)) / "job.py").read_text(encoding="utf-8") == "print('second')\n"
+    assert source.is_ancestor(first, second)

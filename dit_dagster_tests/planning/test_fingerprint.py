@@ -126,9 +126,9 @@ def test_fingerprints_are_pinned() -> None:
     }
 
     assert golden == {
-        "bare": "8e6f7600c52487e783e555b107c6fbd0d64f3681c5632d1be5ac871d7cc0d086",
-        "everything": "ac83e9d77ed716cf0928cabb393316bd0d97bf5a2c8c087e07db8dd303dba60b",
-        "everything in a container": "362756ecc93b28f4cdd1a70a5d6cc363c6d84c83049f6b3f44b5a89c3b197596",
+        "bare": "acc8b898ab8d0e7fb47a230cc48cd1752dd60dad42bfd06c4d7b5040b6d32370",
+        "everything": "cdcd3a70aca314b777f975c3fc8d9ff4f7b9e57eea26c0b489378f09ffb0db2f",
+        "everything in a container": "c049094cfd941a5953a592c91fbf6efa384f37bacb6129f3a9abadbe0a7dffdf",
     }
 
 

@@ -27,9 +27,8 @@ from dit_dagster.adapters.local_gcp.dataflow.jobs import Jobs
 from dit_dagster.adapters.local_gcp.dataflow.rules import Rules
 from dit_dagster.adapters.local_gcp.dataflow.service import Service, Surroundings
 from dit_dagster.adapters.local_gcp.storage.api import Request, failure
+from dit_dagster.model.step_environment import FIXED, passed_on
 
-_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
-"""What a worker inherits of our environment; the rest is the cloud's."""
 _ENGINE = Path("/var/run/docker.sock")
 
 
@@ -98,7 +97,7 @@ def _api(directory: Path, storage: Path) -> DataflowApi:
 
 def _variables(directory: Path) -> Mapping[str, str]:
     cloud = state.read(directory)
-    inherited = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    inherited = {**FIXED, **passed_on(os.environ)}
     return {**inherited, **(cloud.environment(inherited) if cloud is not None else {})}
 
 

@@ -14,6 +14,7 @@ from dit_dagster.adapters.local_gcp.dataflow.images import Images, Interpreter, 
 from dit_dagster.adapters.local_gcp.dataflow.jobs import Job, Jobs
 from dit_dagster.adapters.local_gcp.dataflow.rules import Rules
 from dit_dagster.adapters.local_gcp.dataflow.work import Assignment, Work, at_work
+from dit_dagster.model.step_environment import own_folders
 
 _TICK = 0.1
 _LAST_LINES = 12
@@ -119,7 +120,7 @@ class Service:
                 task={"storage": str(self._around.storage), "options": job.options, "scratch": scratch},
                 scratch=Path(scratch),
                 storage=self._around.storage,
-                variables=self._around.variables(),
+                variables={**self._around.variables(), **own_folders(Path(scratch))},
                 contained=self._around.contained(),
                 labels=job.labels,
             )
