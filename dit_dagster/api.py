@@ -225,6 +225,7 @@ def diff_prepared(
         expectation=Expectation.MUST_MATCH if asked.fail_on_diff else Expectation.REPORT_ONLY,
         seconds=time.monotonic() - started,
         announced=frozenset(asked.expected),
+        refs={name: each.commit or "." for name, each in asked.bindings.items()},
     )
 
 

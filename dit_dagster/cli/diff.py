@@ -151,17 +151,24 @@ def show_diff(described: Mapping[str, Any]) -> None:
     from rich.text import Text
 
     from dit_dagster.cli.show import COLOURS, console, verdict_table
+    from dit_dagster.evidence.crossing import shown_of_diff
 
     out = console()
     start, end = described["window"]
     out.print(f"\n[bold]{described['pipeline']}[/bold]  [{start}, {end})  experiment {described['experiment_id']}")
     for each in described["bindings"]:
         own = f"{each['executed']} executed, {each['reused']} reused; its own modes: {each['outcome'].upper()}"
-        out.print(f"  {each['name']}: {each['commit'][:12]} (tree {each['tree'][:12]})  run {each['run_id']}, {own}")
+        ref = f"{each['ref']} = " if each["ref"] not in (None, each["commit"]) else ""
+        out.print(
+            Text(
+                f"  {each['name']}: {ref}{each['commit'][:12]} (tree {each['tree'][:12]})  run {each['run_id']}, {own}"
+            )
+        )
     out.print(verdict_table([_labelled(one) for one in described["comparisons"]]))
     show_changes(described["comparisons"])
     out.print(f"{described['expectation']}; {described['seconds']:.1f} s")
-    out.print(Text(described["outcome"].upper(), style=f"bold {COLOURS[described['outcome']]}"))
+    outcome = shown_of_diff(described)
+    out.print(Text(outcome.upper(), style=f"bold {COLOURS[outcome]}"))
 
 
 def show_changes(comparisons: Sequence[Mapping[str, Any]]) -> None:

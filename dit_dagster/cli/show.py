@@ -13,7 +13,7 @@ from rich.text import Text
 
 _LONG_WORD = 32
 _SHOWN_SAMPLES = 3
-COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow", "error": "magenta"}
+COLOURS = {"pass": "green", "fail": "red", "inconclusive": "yellow", "error": "magenta", "changed": "blue"}
 
 
 def console() -> Console:
@@ -71,6 +71,8 @@ def _show_modes(out: Console, report: Mapping[str, Any]) -> None:
 
 def verdict_table(comparisons: Sequence[Mapping[str, Any]]) -> Table:
     """One row per pair."""
+    from dit_dagster.evidence.crossing import shown
+
     table = Table(box=None, pad_edge=False, header_style="dim")
     for heading in ("output", "pair", "verdict", "rows", "method"):
         table.add_column(heading, no_wrap=heading != "method")
@@ -79,7 +81,7 @@ def verdict_table(comparisons: Sequence[Mapping[str, Any]]) -> Table:
         table.add_row(
             comparison["output"],
             f"{comparison['left']} ~ {comparison['right']}",
-            Text(comparison["verdict"], style=COLOURS[comparison["outcome"]]),
+            Text(comparison["verdict"], style=COLOURS[shown(comparison)]),
             " ~ ".join(rows),
             comparison["method"],
         )

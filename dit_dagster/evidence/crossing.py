@@ -24,6 +24,7 @@ def diff_json(diff: Diff) -> dict[str, Any]:
         "bindings": [
             {
                 "name": name,
+                "ref": diff.refs.get(name),
                 "commit": str(report.prospect.plan.request.commit),
                 "tree": str(report.prospect.plan.code.tree),
                 "environment": report.prospect.plan.code.environment,
@@ -37,6 +38,25 @@ def diff_json(diff: Diff) -> dict[str, Any]:
         "comparisons": [crossing_json(one, diff.expected_of(one)) for one in diff.crossings],
         "seconds": round(diff.seconds, 3),
     }
+
+
+CHANGED = "changed"
+"""How a difference is shown that is told and not judged: a pass of the verdict, and no equal data."""
+
+_CHANGES = ("DIFFERENT", "SCHEMA_DIFFERENT", "NON_DETERMINISTIC")
+
+
+def shown(comparison: Mapping[str, Any]) -> str:
+    """The outcome of one comparison as people see it: "changed" where a difference passes because none is judged."""
+    told = comparison["outcome"] == Outcome.PASS.value and comparison["verdict"] in _CHANGES
+    return CHANGED if told else str(comparison["outcome"])
+
+
+def shown_of_diff(described: Mapping[str, Any]) -> str:
+    """The outcome of a whole diff (`diff_json`) as people see it: "changed" if it passes and something differs."""
+    if described["outcome"] != Outcome.PASS.value:
+        return str(described["outcome"])
+    return CHANGED if any(shown(one) == CHANGED for one in described["comparisons"]) else Outcome.PASS.value
 
 
 def in_modes(comparisons: Iterable[Mapping[str, Any]]) -> list[tuple[list[str], Mapping[str, Any]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from dit_dagster.comparing import compare_tables
@@ -45,6 +45,7 @@ class Diff:
     """What became of each binding, by name, and the verdicts between the first and each of the others.
 
     `announced` are the outputs of which exactly one difference is expected: any other fails, whatever `expectation` is.
+    `refs` are the commits as they were asked for: a branch, a tag or an id, by binding.
     """
 
     reports: Mapping[str, Report]
@@ -52,6 +53,7 @@ class Diff:
     expectation: Expectation
     seconds: float
     announced: frozenset[str] = frozenset()
+    refs: Mapping[str, str] = field(default_factory=dict)
 
     def expected_of(self, crossing: Crossing) -> Expectation:
         """What a verdict is judged by."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dit_dagster.evidence.crossing import shown
 from dit_dagster.evidence.html.bars import Columns, Dimension, Histogram, columns, dimensions, histograms
 from dit_dagster.evidence.html.days import Days, days
 from dit_dagster.evidence.html.facts import Pairs, spent
@@ -75,8 +76,8 @@ def section(comparison: Mapping[str, Any], window: Sequence[str] | None = None, 
         right=comparison["right"],
         verdict=comparison["verdict"],
         meaning=MEANINGS.get(comparison["verdict"], ""),
-        outcome=comparison["outcome"],
-        sign=SIGNS[comparison["outcome"]],
+        outcome=shown(comparison),
+        sign=SIGNS[shown(comparison)],
         rows=(counted(comparison["rows_left"]), counted(comparison["rows_right"])),
         reason=comparison["reason"],
         counts=tuple(_counts(comparison, explanation)),

@@ -142,7 +142,10 @@ def _answer(report: Mapping[str, Any]) -> str:
 def _more(report: Mapping[str, Any], wrong: Sequence[Mapping[str, Any]]) -> str:
     total = len(report["comparisons"])
     if report.get("stopped_by_signal") is not None:
-        return f"The run was stopped by signal {report['stopped_by_signal']}; {plural(total, 'pair')} had been judged."
+        skipped = sum(one["verdict"] == "SKIPPED" for one in report["comparisons"])
+        judged = f"{plural(total - skipped, 'pair')} had been judged" if total > skipped else "no pair had been judged"
+        left = f", {skipped:,} had not" if skipped else ""
+        return f"The run was stopped by signal {report['stopped_by_signal']}; {judged}{left}."
     if not wrong:
         return f"{plural(total, 'comparison')}, and {'it passes' if total == 1 else 'all of them pass'}."
     kinds = [(kind, sum(one["outcome"] == kind for one in wrong)) for kind in _NOT_A_PASS]

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemBytecodeCache, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from dit_dagster.evidence.crossing import in_modes
+from dit_dagster.evidence.crossing import in_modes, shown_of_diff
 from dit_dagster.evidence.html.comparison import Section, section
 from dit_dagster.evidence.html.facts import facts
 from dit_dagster.evidence.html.lanes import picture
@@ -65,7 +65,8 @@ def diff_page(diff: Mapping[str, Any], *, compiled: Path | None = None) -> str:
         "diff.html.j2",
         compiled,
         diff=diff,
-        sign=SIGNS[diff["outcome"]],
+        outcome=shown_of_diff(diff),
+        sign=SIGNS[shown_of_diff(diff)],
         sections=[
             (f"change-{place}", ", ".join(modes), section(one, diff["window"]))
             for place, (modes, one) in enumerate(alike, 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-SIGNS = {"pass": "✓", "fail": "✕", "inconclusive": "?", "error": "!"}
+SIGNS = {"pass": "✓", "fail": "✕", "inconclusive": "?", "error": "!", "changed": "≠"}
 """Beside every colour, so that none is needed."""
 
 MEANINGS = {

@@ -184,3 +184,22 @@ def test_pages_are_kept_by_run_and_pair(tmp_path: Path) -> None:
 def test_half_a_surrogate_pair_can_be_written(tmp_path: Path) -> None:
     """JSON may hold one; UTF-8 may not."""
     assert write_page(tmp_path / "page.html", "a\ud800b").read_text(encoding="utf-8") == "a?b"
+
+
+@pytest.mark.parametrize(
+    ("skipped", "said"),
+    [
+        pytest.param(0, "2 pairs had been judged.", id="all were judged"),
+        pytest.param(1, "1 pair had been judged, 1 had not.", id="one was"),
+        pytest.param(2, "no pair had been judged, 2 had not.", id="none was"),
+    ],
+)
+def test_a_stopped_run_says_how_many_pairs_had_been_judged(skipped: int, said: str) -> None:
+    """A pair that was skipped was not judged."""
+    comparisons = [
+        {**one, "verdict": "SKIPPED", "outcome": "inconclusive"} if place < skipped else one
+        for place, one in enumerate(a_run()["comparisons"][:2])
+    ]
+    report = {**a_run(), "comparisons": comparisons, "outcome": "inconclusive", "stopped_by_signal": 2}
+
+    assert said in Page(run_page(report)).text
