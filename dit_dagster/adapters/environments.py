@@ -28,6 +28,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
+from packaging.version import InvalidVersion, Version
+
 from dit_dagster.adapters.installations import RECORD, Record, kept_record, record_of
 from dit_dagster.adapters.requirements import (
     Needs,
@@ -163,19 +165,27 @@ class UvEnvironments:
             hashes = ["--require-hashes"] if "--hash=" in lock else []
             options = (*self._target(directory), "--no-editable", *hashes, "-r", str(listed))
             self._run(checkout, place, "pip", "install", "--quiet", *options)
-            self._refuse_more_than(needs, checkout, directory, place)
+            self._refuse_other_than(needs, checkout, directory, place)
 
-    def _refuse_more_than(self, needs: Needs, checkout: Checkout, directory: Path, place: Path) -> None:
-        """What the lock does not name would be another version on another day, under the same identity."""
+    def _refuse_other_than(self, needs: Needs, checkout: Checkout, directory: Path, place: Path) -> None:
+        """What was installed is read back: the lock names each package, at that version.
+
+        What it leaves out would be another version on another day, under the same identity.
+        """
         listed = self._run(checkout, place, "pip", "freeze", "--quiet", "--python", str(directory / "bin" / "python"))
         published = (line for line in listed.splitlines() if line and "file://" not in line)
-        names = (re.split(r"[ =@]", line, maxsplit=1)[0] for line in published)
-        more = [name for name in names if normalised(name) not in needs.names]
-        if more:
-            raise EnvironmentFailed(
-                f"the lock of {checkout.commit} does not name {more[0]}, which it needs, so that another day would "
-                "install another version; complete it with 'uv pip compile' and commit it"
-            )
+        for name, version in (_name_and_version(line) for line in published):
+            if name not in needs.versions:
+                raise EnvironmentFailed(
+                    f"the lock of {checkout.commit} does not name {name}, which it needs, so that another day would "
+                    "install another version; complete it with 'uv pip compile' and commit it"
+                )
+            named = needs.versions[name]
+            if version and named and not any(_is_same(version, one) for one in named):
+                raise EnvironmentFailed(
+                    f"{name} {version} was installed for {checkout.commit}, and its lock says {', '.join(named)}; look "
+                    "for overrides or constraints in a pyproject.toml or uv.toml around DIT_HOME"
+                )
 
     def _install_program(self, checkout: Checkout, directory: Path, dependencies: Path) -> None:
         """The tree's own package, over its dependencies: a new tree with an old lock costs a moment."""
@@ -404,6 +414,19 @@ def _find_uv() -> str:
 
 def _packages(directory: Path) -> Path:
     return directory / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+
+
+def _name_and_version(line: str) -> tuple[str, str]:
+    """Of a line of `pip freeze`: `name==version`, or `name @ address`, which has none."""
+    name, _, version = line.partition("==")
+    return normalised(name.split(" @ ")[0].strip()), version.strip()
+
+
+def _is_same(version: str, other: str) -> bool:
+    try:
+        return Version(version) == Version(other) or Version(version).public == other
+    except InvalidVersion:
+        return version == other
 
 
 def _lock_of(path: Path) -> Path:

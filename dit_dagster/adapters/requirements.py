@@ -36,15 +36,14 @@ class Needs:
     """What a list needs. `loose` are the requirements that another day may be answered with something else.
 
     `files` are included lists, `places` local packages and folders of packages; both relative to the tree. `whole`: the
-    content of the whole tree may be read. `names` are what it pins, `hashed` whether everything has a hash.
+    content of the whole tree may be read. `versions` are those that it pins each name to; of a name at an address none.
     """
 
     files: set[str] = field(default_factory=set)
     places: set[str] = field(default_factory=set)
     loose: list[str] = field(default_factory=list)
-    names: set[str] = field(default_factory=set)
+    versions: dict[str, set[str]] = field(default_factory=dict)
     whole: bool = False
-    hashed: bool = True
 
     @property
     def is_local(self) -> bool:
@@ -107,22 +106,20 @@ def _include(value: str, tree: Path, inside: str, needs: Needs, *, constrains: b
 
 
 def _requirement(line: str, tree: Path, inside: str, needs: Needs) -> None:
-    hashed = _HASH.search(line) is not None
     bare = _HASH.sub("", f" {line}").strip()
     named = _NAME.fullmatch(bare)
     rest = named[2] if named is not None else ""
     if named is not None and rest.startswith("@"):
-        needs.names.add(normalised(named[1]))
+        needs.versions.setdefault(normalised(named[1]), set())
         _target(rest[1:].split(" ;")[0].strip(), line, tree, inside, needs)
     elif _is_path(bare) or _is_remote(bare):
         _target(bare.split(" ;")[0].strip(), line, tree, inside, needs)
     else:
         version = rest.split(";")[0].strip()
-        needs.hashed = needs.hashed and hashed
         if named is None or not _ONE_VERSION.fullmatch(version):
             needs.loose.append(bare)
         else:
-            needs.names.add(normalised(named[1]))
+            needs.versions.setdefault(normalised(named[1]), set()).add(version.strip("()= "))
 
 
 def _target(value: str, line: str, tree: Path, inside: str, needs: Needs) -> None:
@@ -137,7 +134,6 @@ def _target(value: str, line: str, tree: Path, inside: str, needs: Needs) -> Non
     place = _within(value, tree, "", needs)  # of an included list as well, as pip and uv have it
     needs.places.add(place)
     needs.whole = needs.whole or bool(inside and (tree / inside / value).exists())
-    needs.hashed = False
     needs.whole = needs.whole or place == "" or _reaches_out(tree / place)
 
 
