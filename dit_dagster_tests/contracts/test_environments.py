@@ -212,6 +212,20 @@ def test_a_local_dependency_is_part_of_the_identity(uv: UvEnvironments, tmp_path
     assert (uv.identity(one) == uv.identity(again), uv.identity(one) == uv.identity(two)) == (True, False)
 
 
+def test_a_path_that_uvs_own_lock_names_is_part_of_the_identity(uv: UvEnvironments, tmp_path: Path) -> None:
+    """The lock holds its name and place, and nothing of its content."""
+    one, two, again = (
+        a_tree(tmp_path, name, said, **LISTS["project"]) for name, said in (("one", 1), ("two", 2), ("again", 1))
+    )
+    for tree in (one, two, again):
+        command = [str(Path(sys.executable).with_name("uv")), "lock", "--quiet", "--offline"]
+        subprocess.run(command, cwd=tree.directory, check=True)
+
+    assert len({(tree.directory / "uv.lock").read_text() for tree in (one, two, again)}) == 1
+    assert [answer(uv.ensure(tree)) for tree in (one, two)] == ["1", "2"]
+    assert (uv.identity(one) == uv.identity(again), uv.identity(one) == uv.identity(two)) == (True, False)
+
+
 def test_what_a_project_takes_from_its_own_tree_is_never_a_registrys(tmp_path: Path) -> None:
     """uv resolves it to its bare name, under which a registry may have anything."""
     tree = a_tree(tmp_path, "tree", 7, **LISTS["project"])
