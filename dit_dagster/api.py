@@ -123,14 +123,14 @@ class Asked:
 def plan(pipeline: str, *, settings: Settings | None = None, **options: Any) -> Plan:
     """The phases and pairs of a run, without asking what is known already. Options are those of `Asked`."""
     request, place = _prepared(Asked(pipeline=pipeline, **options), settings)
-    code = identify_code(request.pipeline, request.commit, place)
+    code = identify_code(request.pipeline, request.commit, place, may_run_code=False)
     return make_plan(request, code, sources_of(request, place.warehouse))
 
 
 def explain(pipeline: str, *, settings: Settings | None = None, **options: Any) -> Prospect:
-    """What a run would execute and reuse, and why. Nothing is written."""
+    """What a run would execute and reuse, and why. Nothing is written, and nothing of the commit is run."""
     request, place = _prepared(Asked(pipeline=pipeline, **options), settings)
-    return prospect(request, place, estimated=True)
+    return prospect(request, place, estimated=True, may_run_code=False)
 
 
 def run(

@@ -258,17 +258,36 @@ class Environment:
     variables: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
-class Environments(Protocol):
-    """Isolated environments, one per tree, interpreter and lock; never changed once they are complete."""
+UNKNOWN_ENVIRONMENT = "unknown until it may run"
+"""The identity of an environment that cannot be told without running code of the commit."""
 
-    def identity(self, checkout: Checkout) -> str:
-        """What the environment of this checkout will be, without building it."""
+
+class Environments(Protocol):
+    """Isolated environments, one per tree, interpreter and what is installed; none is changed once it is complete."""
+
+    def identity(self, checkout: Checkout, *, may_run_code: bool = True) -> str:
+        """What the environment of this checkout will be, without building it.
+
+        Unless `may_run_code`, nothing of the commit is run: where that is needed to tell, UNKNOWN_ENVIRONMENT.
+        """
 
     def image(self, checkout: Checkout) -> ImageDigest | None:
         """What tells the checkout's image from any other, without building or pulling it; None without containers."""
 
-    def ensure(self, checkout: Checkout) -> Environment:
-        """Build the environment if it is not there. Two processes at once build it once."""
+    def ensure(self, checkout: Checkout, say: Callable[[str], None] = ...) -> Environment:
+        """Build the environment if it is not there, or is no longer what was built.
+
+        Two processes at once build it once. `say` hears what takes time, and what was found altered.
+        """
+
+    def working_copy(self, environment: Environment) -> AbstractContextManager[Environment]:
+        """The program's installation once more, in a directory that nobody else has, and that is gone afterwards.
+
+        An image, of which each container is a copy already, is itself.
+        """
+
+    def altered(self, environment: Environment, shared: Environment) -> tuple[str, ...]:
+        """The files of a working copy, and of the environment that it was made from, that are not what was built."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -249,17 +249,24 @@ class MemoryEnvironments:
         self._lock = threading.Lock()
         self.built: list[Path] = []
 
-    def identity(self, checkout: Checkout) -> str:  # every checkout's is the same
+    def identity(self, checkout: Checkout, *, may_run_code: bool = True) -> str:  # every checkout's is the same
         return self._identity
 
     def image(self, checkout: Checkout) -> ImageDigest | None:  # no containers
         return None
 
-    def ensure(self, checkout: Checkout) -> Environment:
+    def ensure(self, checkout: Checkout, say: Callable[[str], None] = lambda _: None) -> Environment:
         with self._lock:
             if checkout.directory not in self.built:
                 self.built.append(checkout.directory)
         return Environment(directory=checkout.directory, binaries=(), identity=self._identity)
+
+    @contextmanager
+    def working_copy(self, environment: Environment) -> Iterator[Environment]:
+        yield environment  # nothing is installed
+
+    def altered(self, environment: Environment, shared: Environment) -> tuple[str, ...]:
+        return ()
 
 
 Program = Callable[[Invocation, Callable[[str], None], Callable[[], bool]], int]

@@ -17,7 +17,7 @@ from dit_dagster.model.resumption import PhaseAt, Resume
 from dit_dagster.model.state import PhaseRecord
 from dit_dagster.planning.fingerprint import SCHEMA_VERSION
 from dit_dagster.planning.plan import Node, Plan
-from dit_dagster.ports import TableFacts
+from dit_dagster.ports import UNKNOWN_ENVIRONMENT, TableFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,7 +231,11 @@ def _changes(node: Node, predecessor: PhaseRecord) -> Iterator[Reason]:
 
 def _code(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     parts = [name for name in ("tree", "environment", "image") if before.get(name) != now.get(name)]
-    return ", ".join(f"{part} {str(before.get(part))[:12]} -> {str(now.get(part))[:12]}" for part in parts)
+    return ", ".join(f"{part} {_short(before.get(part))} -> {_short(now.get(part))}" for part in parts)
+
+
+def _short(identity: object) -> str:
+    return str(identity) if identity == UNKNOWN_ENVIRONMENT else str(identity)[:12]
 
 
 def _named(kind: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[Reason]:

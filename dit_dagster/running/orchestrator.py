@@ -17,7 +17,14 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 
-from dit_dagster.errors import BadDeclaration, DitError, InfrastructureError, Interrupted, StateInvalid
+from dit_dagster.errors import (
+    BadDeclaration,
+    DitError,
+    EnvironmentFailed,
+    InfrastructureError,
+    Interrupted,
+    StateInvalid,
+)
 from dit_dagster.model.identity import Fingerprint, TableName
 from dit_dagster.model.outcome import (
     Blocked,
@@ -89,6 +96,7 @@ class Orchestrator:
         self._building = threading.Lock()
         self._lost: str | None = None
         self._built: tuple[Checkout, Environment] | None = None
+        self._unbuildable: EnvironmentFailed | None = None
         self._opaque = bool(plan.request.pipeline.opaque_hooks)
         self._numbers = {fingerprint: number for number, fingerprint in enumerate(plan.nodes, 1)}
 
@@ -284,6 +292,7 @@ class Orchestrator:
         with (
             # What a step leaves beside its program would otherwise be found by the steps of other modes.
             self._workplace.code.working_copy(checkout) as own,
+            self._workplace.environments.working_copy(environment) as installed,
             log.open("a", encoding="utf-8", buffering=1) as file,
         ):
             attempt = Attempt(
@@ -296,7 +305,8 @@ class Orchestrator:
                 sources=sources,
                 touched=touched,
                 checkout=own,
-                environment=environment,
+                environment=installed,
+                shared=environment,
             )
 
             def line(text: str) -> None:
@@ -320,6 +330,8 @@ class Orchestrator:
     def _environment(self) -> tuple[Checkout, Environment]:
         """The commit's files and environment, built by the first phase that needs them."""
         with self._building:
+            if self._unbuildable is not None:  # what failed for one phase is not tried for each of the others
+                raise EnvironmentFailed(str(self._unbuildable))
             if self._built is None:
                 checkout = self._workplace.code.checkout(self._plan.request.commit, self._plan.code.tree)
                 environments, planned = self._workplace.environments, self._plan.code
@@ -329,7 +341,11 @@ class Orchestrator:
                         f"{checkout.commit} would run in {now.runs_in}, planned was {planned.runs_in}; run again"
                     )
                 self._watch(Note(text="preparing the commit's environment"))
-                self._built = (checkout, environments.ensure(checkout))
+                try:
+                    self._built = (checkout, environments.ensure(checkout, lambda text: self._watch(Note(text=text))))
+                except EnvironmentFailed as error:
+                    self._unbuildable = error
+                    raise
             return self._built
 
     def _commit(self, node: Node, claim: Claim, done: Committable, seconds: float) -> PhaseOutcome:

@@ -52,7 +52,10 @@ _BINDING = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try at one phase. `sources` are the tables that stand for the pipeline's sources in it."""
+    """One try at one phase. `sources` are the tables that stand for the pipeline's sources in it.
+
+    `checkout` and `environment` are its own copies; `shared` is the installation that all phases were copied from.
+    """
 
     plan: Plan
     node: Node
@@ -64,6 +67,7 @@ class Attempt:
     touched: tuple[Touched, ...]
     checkout: Checkout
     environment: Environment
+    shared: Environment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,13 +157,20 @@ def _clone_state(attempt: Attempt, workplace: Workplace) -> None:
 
 
 def _refuse_other_code(attempt: Attempt, workplace: Workplace) -> None:
-    """The code that really ran is read back: before and after, the files are those of the commit."""
+    """The code that really ran is read back: before and after, the files and the installation are the commit's."""
     altered = workplace.code.altered(attempt.checkout)
     if altered:
         raise StateInvalid(
             f"{altered[0]} is not what commit {attempt.checkout.commit[:12]} holds: a step, or somebody, changed it, "
             "so that other code would run than is judged; let the program write elsewhere, and run again; if that "
             "does not help, remove the commit's folder in 'checkouts' of DIT_HOME"
+        )
+    installed = workplace.environments.altered(attempt.environment, attempt.shared)
+    if installed:
+        raise StateInvalid(
+            f"{installed[0]} is not what was installed for commit {attempt.checkout.commit[:12]}: a step, or somebody, "
+            "changed it, so that other code would run than is judged; let the program write elsewhere, and run again: "
+            "the environment is then built anew"
         )
 
 
@@ -296,7 +307,8 @@ def _jobs_of(
     own = beam.worker_image not in (image, TREE_IMAGE)
     if image is not None and own and attempt.environment.image is None:  # an image holds no interpreter of this machine
         identity = f"{attempt.plan.code.tree} {attempt.environment.identity}"
-        service.stand_in(image, attempt.environment, identity)
+        # Workers of one image are shared by phases, as the image is: a phase's own copy would go away under others.
+        service.stand_in(image, attempt.shared, identity)
     return StepJobs(
         step=step.name,
         service=service,

@@ -117,22 +117,35 @@ class Report:
         return tuple(name for name, outcome in self.outcomes.items() if isinstance(outcome, Reused))
 
 
-def identify_code(pipeline: Pipeline, commit: Commit, workplace: Workplace) -> CodeIdentity:
-    """The tree and the environment that a commit stands for."""
+def identify_code(
+    pipeline: Pipeline, commit: Commit, workplace: Workplace, *, may_run_code: bool = True
+) -> CodeIdentity:
+    """The tree and the environment that a commit stands for.
+
+    Unless `may_run_code`, nothing of the commit is run: an environment that cannot be told otherwise is unknown.
+    """
     tree = workplace.code.tree(commit, pipeline.hashed_paths)
     checkout = workplace.code.checkout(commit, tree)
     environments = workplace.environments
-    return CodeIdentity(tree=tree, environment=environments.identity(checkout), image=environments.image(checkout))
+    environment = environments.identity(checkout, may_run_code=may_run_code)
+    return CodeIdentity(tree=tree, environment=environment, image=environments.image(checkout))
 
 
-def prospect(request: Request, workplace: Workplace, *, run_id: str | None = None, estimated: bool = False) -> Prospect:
+def prospect(
+    request: Request,
+    workplace: Workplace,
+    *,
+    run_id: str | None = None,
+    estimated: bool = False,
+    may_run_code: bool = True,
+) -> Prospect:
     """Plan and decide. UsageError for what must not begin.
 
     `estimated`: with the bytes that each phase is expected to read, as a limit on them needs as well.
     Reads only, unless a `run_id` lets it record how many rows the sources have per day.
     """
     refuse_unplaced(request.pipeline, workplace.beam_place)
-    code = identify_code(request.pipeline, request.commit, workplace)
+    code = identify_code(request.pipeline, request.commit, workplace, may_run_code=may_run_code)
     sources = sources_of(request, workplace.warehouse)
     plan = make_plan(request, code, sources)
     counts = count_days(workplace.warehouse, workplace.registry, request.pipeline, sources, request.window, run_id)

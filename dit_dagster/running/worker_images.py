@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from dit_dagster.errors import InfrastructureError
 from dit_dagster.model.container import Container
 from dit_dagster.model.identity import ImageDigest
 from dit_dagster.model.worker_image import AlreadyThere, Built, CouldNotTell
-from dit_dagster.ports import Checkout, Environment, Environments, ImageStore
+from dit_dagster.ports import UNKNOWN_ENVIRONMENT, Checkout, Environment, Environments, ImageStore
 
 
 def ensure_image(images: ImageStore, container: Container, checkout: Checkout) -> AlreadyThere | Built | CouldNotTell:
@@ -40,16 +41,24 @@ class WithWorkers:
     images: ImageStore
     container: Callable[[Checkout], Container]
 
-    def identity(self, checkout: Checkout) -> str:
-        recipe = self.images.recipe(self.container(checkout), checkout)
-        return f"{self.environments.identity(checkout)} with workers of {recipe}"
+    def identity(self, checkout: Checkout, *, may_run_code: bool = True) -> str:
+        installed = self.environments.identity(checkout, may_run_code=may_run_code)
+        if installed == UNKNOWN_ENVIRONMENT:
+            return installed
+        return f"{installed} with workers of {self.images.recipe(self.container(checkout), checkout)}"
 
     def image(self, checkout: Checkout) -> ImageDigest | None:
         return self.environments.image(checkout)
 
-    def ensure(self, checkout: Checkout) -> Environment:
-        environment = self.environments.ensure(checkout)
+    def ensure(self, checkout: Checkout, say: Callable[[str], None] = lambda _: None) -> Environment:
+        environment = self.environments.ensure(checkout, say)
         found = ensure_image(self.images, self.container(checkout), checkout)
         if isinstance(found, CouldNotTell):
             raise InfrastructureError(f"whether there is {found.name} cannot be told: {found.reason}")
         return replace(environment, identity=self.identity(checkout), worker_image=found.name)
+
+    def working_copy(self, environment: Environment) -> AbstractContextManager[Environment]:
+        return self.environments.working_copy(environment)
+
+    def altered(self, environment: Environment, shared: Environment) -> tuple[str, ...]:
+        return self.environments.altered(environment, shared)

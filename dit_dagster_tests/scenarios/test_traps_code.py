@@ -13,6 +13,7 @@ from dit_dagster.errors import UsageError
 from dit_dagster.evidence.html import run_page
 from dit_dagster.ports import Invocation
 from dit_dagster.running.redaction import redaction
+from dit_dagster_tests.local_packages import a_package
 from dit_dagster_tests.scenarios.bench import GOOD, PROGRAM, Bench
 
 SHORT: dict[str, Any] = {"tail": 1, "lookback": 1}
@@ -126,3 +127,91 @@ def test_trap_47_every_line_and_spelling_of_a_value_is_hidden(tmp_path: Path) ->
     assert hide(f"a {json.dumps(key)} b {key!r}") == "a \"[KEY]\" b '[KEY]'"
     assert hide(f"got {'ab/c+' * 4} and {'ab%2Fc%2B' * 4}, fast") == "got [KEY] and [KEY], fast"
     assert "ab/c" not in repr(invocation)
+
+
+SHORT_MODES = ("bf", "bftruncate")
+COUNTS_AS_TOLD = PROGRAM.replace("place =", "import lib\nsql = sql.replace('COUNT(*)', str(lib.ANSWER))\nplace =", 1)
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        pytest.param({"requirements.lock": "./lib\n"}, id="path"),
+        pytest.param({"requirements.lock": "-r more.txt\n", "more.txt": "-e ./lib\n"}, id="included"),
+    ],
+)
+def test_trap_55_a_local_dependency_is_part_of_what_runs(bench: Bench, lists: dict[str, str]) -> None:
+    """Trap 55: two commits whose locks read alike; the key of their programs leaves the local package out."""
+    bench.declare(code={"paths": ["job.py", "job.sql"]})
+    for tag, answer, more in (("one", 1, ""), ("two", 2, ""), ("same", 2, "# a note\n")):
+        files = {"job.py": COUNTS_AS_TOLD, "job.sql": GOOD, "README.md": more}
+        lib = a_package("lib", f"ANSWER = {answer}\n", "lib/")
+        bench.repository.commit({**files, **lists, **lib}, tag)
+
+    bench.run(*SHORT_MODES, commit="one", **SHORT)
+    other = bench.run(*SHORT_MODES, commit="two", **SHORT)
+    same = bench.run(*SHORT_MODES, commit="same", **SHORT)
+
+    assert (other.exit_code, other.executed > 0) == (0, True)
+    assert (same.exit_code, same.executed) == (0, 0)
+    assert _counted(bench) == {2}
+
+
+def _counted(bench: Bench) -> set[int]:
+    """What the last state that was committed holds."""
+    tables = bench.events("committed")[-1].payload["tables"]
+    [daily] = [table["name"] for table in tables if table["kind"] == "TABLE"]
+    return {row["visits"] for row in bench.query(f"SELECT visits FROM `{daily}`")}
+
+
+REMEMBERS_BESIDE_ITSELF = """
+import pathlib, random
+
+kept = pathlib.Path(__file__).with_name("tool_factor.txt")
+if not kept.exists():
+    kept.write_text(str(random.randrange(10**9)))
+ANSWER = CHOSEN
+"""
+
+
+@pytest.mark.parametrize("chosen", ["int(kept.read_text())", "7"])
+def test_trap_56_what_a_program_keeps_beside_its_installation_is_not_shared(bench: Bench, chosen: str) -> None:
+    """Trap 56: a factor that is drawn once per machine makes all modes agree; one that is not used harms nobody."""
+    installed = "sys.path.pop(0)\nimport tool as lib"  # not the one in the folder that it is started in
+    program = COUNTS_AS_TOLD.replace("import lib", installed)
+    tool = a_package("tool", REMEMBERS_BESIDE_ITSELF.replace("CHOSEN", chosen))
+    bench.repository.commit({"job.py": program, "job.sql": GOOD, "requirements.lock": "", **tool}, "keeping")
+
+    ran = bench.run("bf", "bfd", "bftruncate", commit="keeping", **SHORT)
+
+    assert set(ran.verdicts.values()) == {"IDENTICAL" if chosen == "7" else "DIFFERENT"}
+    assert not list((bench.settings.directory / "environments").rglob("tool_factor.txt"))
+
+
+def test_trap_57_an_environment_that_was_edited_is_not_the_commits(bench: Bench) -> None:
+    """Trap 57: the edited code would run and pass, on the record of a commit that does not hold it."""
+    lib = a_package("lib", "ANSWER = 1\n", "lib/")
+    files = {"job.py": COUNTS_AS_TOLD, "job.sql": GOOD, "requirements.lock": "./lib\n", **lib}
+    bench.repository.commit(files, "honest")
+    first = bench.run(*SHORT_MODES, commit="honest", **SHORT)
+    [installed] = (bench.settings.directory / "dependencies").rglob("lib.py")
+    installed.write_text("ANSWER = 9\n")
+
+    again = bench.run(*SHORT_MODES, commit="honest", force=True, **SHORT)
+
+    assert (first.exit_code, again.exit_code) == (0, 0)
+    assert _counted(bench) == {1}
+
+
+def test_trap_57_a_step_that_edits_what_is_installed_fails_its_phase(bench: Bench) -> None:
+    """Trap 57: whatever ran beside it, or would run after it, ran other code than the commit's."""
+    lib = a_package("lib", "ANSWER = 1\n", "lib/")
+    edits = f"{COUNTS_AS_TOLD}\nwith open(lib.__file__, 'a') as code:\n    code.write('# edited')\n"
+    bench.repository.commit({"job.py": edits, "job.sql": GOOD, "requirements.lock": "./lib\n", **lib}, "editing")
+
+    ran = bench.run(*SHORT_MODES, commit="editing", **SHORT)
+
+    assert ran.exit_code == 4
+    errors = [phase["error"] for mode in ran.json["modes"] for phase in mode["phases"] if "error" in phase]
+    assert "lib.py is not what was installed for commit" in errors[0]
+    assert bench.events("committed") == []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 from dit_dagster.adapters.docker.services import effective
 from dit_dagster.errors import EnvironmentFailed
 from dit_dagster.model.container import REVISION, Container
@@ -16,7 +19,7 @@ class ContainerEnvironments:
         self._images = images
         self._container = container
 
-    def identity(self, checkout: Checkout) -> str:
+    def identity(self, checkout: Checkout, *, may_run_code: bool = True) -> str:  # noqa: ARG002  # runs none of it
         """What the container is besides its image: of a service, the compose file says it."""
         return f"container-{content_hash(effective(self._container, checkout.directory).identity)[:16]}"
 
@@ -26,7 +29,7 @@ class ContainerEnvironments:
             return self._images.recipe(container, checkout)
         return self._images.resolve(_reference(container, checkout))
 
-    def ensure(self, checkout: Checkout) -> Environment:
+    def ensure(self, checkout: Checkout, say: Callable[[str], None] = lambda _: None) -> Environment:  # noqa: ARG002
         container = effective(self._container, checkout.directory)
         image = self._built(container, checkout) if container.is_built else self._published(container, checkout)
         return Environment(
@@ -36,6 +39,13 @@ class ContainerEnvironments:
             image=image,
             variables=container.environment,
         )
+
+    @contextmanager
+    def working_copy(self, environment: Environment) -> Iterator[Environment]:
+        yield environment  # each container has a copy of its image
+
+    def altered(self, environment: Environment, shared: Environment) -> tuple[str, ...]:  # noqa: ARG002
+        return ()  # an image is never changed: its id is a hash of what it holds
 
     def _built(self, container: Container, checkout: Checkout) -> ImageDigest:
         return self._images.ensure_built(container, checkout)
