@@ -10,6 +10,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from dit_dagster.comparing.digests import DIGEST_VERSION, Digest
+from dit_dagster.model.exercise import Exercised
 from dit_dagster.model.identity import TableName
 from dit_dagster.model.policy import ComparisonPolicy
 from dit_dagster.model.verdict import Cost, Foreseen, Verdict
@@ -25,6 +26,7 @@ __all__ = [
     "compare_tables",
     "count_stale",
     "digest",
+    "exercised_rows",
     "final_states",
     "foresee",
     "spanning_rows",
@@ -96,6 +98,18 @@ def spanning_rows(
     from dit_dagster.comparing.spanning import count_spanning
 
     return count_spanning(warehouse, table, policy, boundaries)
+
+
+def exercised_rows(warehouse: Warehouse, table: TableName, policy: ComparisonPolicy, asked: Exercised) -> Exercised:
+    """`asked` with how many rows reach over each of its boundaries and windows, in one statement; see `spanning_rows`.
+
+    Without a declared span it is returned as it is, and nothing is read.
+    """
+    if policy.span is None or not (asked.boundaries or asked.again):
+        return asked
+    from dit_dagster.comparing.spanning import count_exercised
+
+    return count_exercised(warehouse, table, policy, asked)
 
 
 def final_states(

@@ -12,6 +12,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, Literal, assert_never
 
+from dit_dagster.model.exercise import Exercised
 from dit_dagster.model.policy import ComparisonPolicy
 
 
@@ -80,7 +81,10 @@ class Foreseen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What every verdict carries, whatever it says. `method` names how the answer was found."""
+    """What every verdict carries, whatever it says. `method` names how the answer was found.
+
+    `exercised` says of two modes which rows could have shown a bug; None where nothing was asked of them.
+    """
 
     left: Side
     right: Side
@@ -92,6 +96,7 @@ class Evidence:
     digest_version: int = 0
     cost: Cost = Cost()
     warnings: tuple[str, ...] = ()
+    exercised: Exercised | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,6 +48,7 @@ def comparison_json(output: str, left: str, right: str, verdict: Verdict, expect
         "explanation": {**plain(explanation), "cause": explanation.cause} if explanation else None,
         "reason": summary(verdict),
         "warnings": list(evidence.warnings),
+        "exercised": str(evidence.exercised) if evidence.exercised is not None else "",
         "detail": {field.name: plain(getattr(verdict, field.name)) for field in fields(verdict)},
     }
 

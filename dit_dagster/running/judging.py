@@ -18,11 +18,12 @@ from dit_dagster.comparing import (
     compare_tables,
     count_stale,
     digest,
+    exercised_rows,
     final_states,
-    spanning_rows,
 )
 from dit_dagster.errors import BadDeclaration, DitError, NotFound, StateInvalid, Uncomparable, WarehouseError
 from dit_dagster.model.identity import Fingerprint, TableName, content_hash
+from dit_dagster.model.mutation import DropRows, Mutation
 from dit_dagster.model.origin import Editable
 from dit_dagster.model.outcome import (
     Blocked,
@@ -40,10 +41,13 @@ from dit_dagster.model.verdict import (
     Cause,
     CauseName,
     Different,
+    Equivalent,
     Error,
     Evidence,
     Expectation,
+    ExpectedDifference,
     Explanation,
+    Identical,
     Incomparable,
     Incomplete,
     NonDeterministic,
@@ -56,9 +60,10 @@ from dit_dagster.model.verdict import (
     judged,
     verdict_name,
 )
-from dit_dagster.model.verdict_json import comparison_json
+from dit_dagster.model.verdict_json import comparison_json, plain
 from dit_dagster.model.window import Window
 from dit_dagster.planning.decision import changed_since
+from dit_dagster.planning.exercise import Asked, asked_of, exercised, shown, unmarked, untouched, with_days
 from dit_dagster.planning.plan import AnyPair, GoldenPair, NoPair, Pair, Plan, PlannedMode
 from dit_dagster.ports import Event, Statement, Warehouse
 from dit_dagster.running.contents import altered_content
@@ -217,9 +222,10 @@ class Judge:
             verdict = replace(verdict, explanation=self._told(verdict.explanation, pair, left, right, digests))
         if isinstance(verdict, Different) and right.replica:
             return NonDeterministic(evidence=verdict.evidence, explanation=verdict.explanation)
+        verdict = self._measured(verdict, pair, output, asked_of(self.plan, left, right), digests)
         if judged(verdict, self.expectation) is Outcome.PASS:
             verdict = self._lessened(verdict, pair, output, left, right, digests)
-        return self._warned(verdict, pair, output, right, boundaries, digests)
+        return verdict
 
     def _of_golden(
         self, pair: GoldenPair, output: Output, mode: PlannedMode, digests: Digests, evidence: Evidence
@@ -317,10 +323,12 @@ class Judge:
         repeated = self._repeated_versions(pair, output, (left, right), digests)
         if repeated:
             return Incomparable(evidence=verdict.evidence, reason=repeated)
+        if judged(verdict) is not Outcome.PASS:
+            return verdict  # a difference, where only a report was asked for: it shows that something was exercised
         unexercised = self._unexercised(pair, right, left, digests) or self._unexercised(pair, left, right, digests)
         if unexercised:
             return NotExercised(evidence=verdict.evidence, reason=unexercised)
-        return verdict
+        return _as_exercised(verdict, pair.output, output, asked_of(self.plan, left, right))
 
     def _missing(self, taken: Digest | None) -> tuple[date, ...]:
         there = {day for day, rows, _ in taken.days if rows} if taken is not None else set()
@@ -350,8 +358,10 @@ class Judge:
         windows = [self._read_by(fingerprint) for fingerprint in mode.mutated]
         records = [digests.record(fingerprint) for fingerprint in mode.mutated]
         touched = [one for record in records if record is not None for one in record.touched]
+        mutations = [one for fingerprint in mode.mutated for one in self.plan.nodes[fingerprint].mutation]
+        outage = self._outage_of(mutations)
         if not any(one.within(windows) for one in touched):
-            return "the mutation touched no row that a mutated phase reads; choose other keys, days or rows"
+            return untouched(mutations, touched, windows, outage)
         if mode.before_recovery is None:
             return None
         before, reference = digests.of(mode.before_recovery, pair.output), digests.of(other.leaf, pair.output)
@@ -361,33 +371,32 @@ class Judge:
                 "and how it is compared has changed since; run with --force"
             )
         if before.value == reference.value:
-            return (
-                "the damaged input changed nothing in this output: before the recovery it equals the reference already"
-            )
+            return unmarked(mutations, pair.output, outage)
         return None
+
+    def _outage_of(self, mutations: Sequence[Mutation]) -> str:
+        """The days of the declared outage, if that alone is what was done to a mode's input; else empty."""
+        dates = self.plan.calendar.outage
+        alone = all(isinstance(one, DropRows) and one.where == "{outage}" for one in mutations)
+        return str(dates) if dates is not None and alone else ""
 
     def _read_by(self, fingerprint: Fingerprint) -> Window:
         return self.plan.nodes[fingerprint].window.widened(back=self.plan.request.pipeline.reads_back)
 
-    def _warned(
-        self,
-        verdict: Verdict,
-        pair: Pair,
-        output: Output,
-        right: PlannedMode,
-        boundaries: tuple[date, ...],
-        digests: Digests,
-    ) -> Verdict:
-        """A warning if no row reaches over a slice boundary: then the modes could hardly have differed."""
-        if output.span is None or not boundaries:
+    def _measured(self, verdict: Verdict, pair: Pair, output: Output, asked: Asked, digests: Digests) -> Verdict:
+        """With what the modes exercised, as far as the reference's rows tell."""
+        if not asked or not isinstance(verdict, Identical | Equivalent | ExpectedDifference | Different):
             return verdict
-        reach = spanning_rows(
-            self.workplace.warehouse, digests.table(right.leaf, pair.output), output.policy, boundaries
-        )
-        if reach:
-            return verdict
-        warning = f"no row of {pair.output} spans a slice boundary: this data cannot show a boundary bug"
-        return replace(verdict, evidence=replace(verdict.evidence, warnings=(*verdict.evidence.warnings, warning)))
+        leaf = self.plan.mode(pair.left).leaf
+        taken = digests.of(leaf, pair.output) if output.day is not None else None
+        rows = {day: count for day, count, _ in taken.days if day is not None} if taken is not None else None
+        found = with_days(asked, rows) if rows is not None else exercised(asked)
+        try:
+            found = exercised_rows(self.workplace.warehouse, digests.table(leaf, pair.output), output.policy, found)
+        except DitError:
+            if not isinstance(verdict, Different):
+                raise  # a pass cannot stand without it; a difference can
+        return replace(verdict, evidence=replace(verdict.evidence, exercised=found))
 
     def _address(self, pair: Pair, outcomes: Outcomes) -> str | None:
         """What the verdict depends on. Equal addresses: the very same states were judged in the very same way."""
@@ -410,13 +419,14 @@ class Judge:
                 "expectation": self.expectation.value,
                 "days": [day.isoformat() for day in self.expected_days],
                 "boundaries": [day.isoformat() for day in slice_boundaries(self.plan, *modes)],
+                "exercises": plain(asked_of(self.plan, *modes)),
                 "reads_back": self.plan.request.pipeline.reads_back,
                 "replica": modes[1].replica,
             }
         )
 
 
-_JUDGING_VERSION = 6
+_JUDGING_VERSION = 7
 """Raised whenever this module would judge the same states differently."""
 
 
@@ -512,6 +522,18 @@ _FIELDS = frozenset(
 def _whole(payload: Mapping[str, Any]) -> bool:
     """Whether a recorded verdict can be taken for one: with a field missing, it is judged again."""
     return payload.keys() >= _FIELDS and payload["outcome"] in set(Outcome)
+
+
+def _as_exercised(verdict: Verdict, name: str, output: Output, asked: Asked) -> Verdict:
+    """A pass of which the evidence says what was exercised: NOT_EXERCISED where a declared span was not."""
+    found = verdict.evidence.exercised
+    if found is None:
+        return verdict
+    said = shown(asked, found, name, output, rows=verdict.evidence.left.rows)
+    evidence = replace(verdict.evidence, warnings=(*verdict.evidence.warnings, *said.warnings))
+    if said.lacking:
+        return NotExercised(evidence=evidence, reason=said.lacking)
+    return replace(verdict, evidence=evidence)
 
 
 def _unproved(verdict: Verdict) -> Verdict:

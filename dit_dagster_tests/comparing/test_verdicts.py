@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from dit_dagster.comparing import Digest, compare_tables, digest, spanning_rows
+from dit_dagster.comparing import Digest, compare_tables, digest, exercised_rows, spanning_rows
 from dit_dagster.errors import BadDeclaration, NotFound
+from dit_dagster.model.exercise import AtBoundary, Exercised, RunAgain
 from dit_dagster.model.identity import DatasetName
 from dit_dagster.model.policy import ComparisonPolicy
 from dit_dagster.model.verdict import (
@@ -19,6 +20,7 @@ from dit_dagster.model.verdict import (
     Identical,
     Incomparable,
 )
+from dit_dagster.model.window import Window
 from dit_dagster.ports import Statement, Warehouse
 from dit_dagster_tests.comparing.tables import Bench
 
@@ -208,6 +210,32 @@ def test_rows_that_reach_over_a_boundary_are_counted(bench: Bench) -> None:
 
     assert [count(1), count(2), count(3), count(2, 3), count()] == [0, 1, 2, 2, 0]
     assert spanning_rows(bench.warehouse, table, policy(), [date(2020, 1, 2)]) is None
+
+
+def test_rows_are_counted_at_each_boundary_and_over_each_window(bench: Bench) -> None:
+    """In one statement; an open row reaches over all that follows its start, one without a start over nothing."""
+    table = bench.table(
+        "`from` TIMESTAMP, until DATE, kind STRING",
+        "TIMESTAMP '2020-01-01 23:59:59', DATE '2020-01-02', 'a'",
+        "TIMESTAMP '2020-01-01 00:00:00', DATE '2020-01-03', 'a'",
+        "TIMESTAMP '2020-01-02 00:00:00', NULL, 'a'",
+        "NULL, DATE '2020-01-09', 'a'",
+        "TIMESTAMP '2020-01-01 00:00:00', DATE '2020-01-09', 'left out'",
+    )
+    day = {number: date(2020, 1, number) for number in range(1, 6)}
+    asked = Exercised(
+        mode="m",
+        boundaries=tuple(AtBoundary(day=day[number], beside=True) for number in (1, 2, 3)),
+        again=(RunAgain(window=Window(day[2], day[3])), RunAgain(window=Window(day[3], day[5]))),
+    )
+
+    found = exercised_rows(
+        bench.warehouse, table, policy(span={"start": "from", "end": "until"}, where="kind = 'a'"), asked
+    )
+
+    assert [(one.spanning, one.beside) for one in found.boundaries] == [(0, True), (2, True), (2, True)]
+    assert ([one.over for one in found.again], found.spanning, found.over) == ([1, 1], 3, 2)
+    assert exercised_rows(bench.warehouse, table, policy(), asked) == asked
 
 
 def test_names_that_need_quoting_are_quoted(bench: Bench) -> None:

@@ -229,17 +229,19 @@ def damaged_last_day(mutation: str) -> dict[str, Any]:
     return {"phases": [{"from": "start", "to": "end"}, {**again, "mutation": mutation}, again]}
 
 
+NOBODY, EARLY = "vessel = 'nobody'", "DATE(seen) < '2024-01-03'"
 MUTATIONS = {
-    "touches_nothing": {"drop_rows": {"source": "visits", "where": "vessel = 'nobody'"}},
-    "touches_what_no_phase_reads": {"drop_rows": {"source": "visits", "where": "DATE(seen) < '2024-01-03'"}},
+    "touches_nothing": {"drop_rows": {"source": "visits", "where": NOBODY}},
+    "touches_what_no_phase_reads": {"drop_rows": {"source": "visits", "where": EARLY}},
     "writes_what_was_there": {
         "set_values": {"source": "visits", "column": "vessel", "value": "v1", "where": "vessel = 'v1'"}
     },
     "reaches_no_output": {"shift_timestamps": {"source": "visits", "column": "seen", "seconds": 60}},
     "leaves_a_mark": {"drop_rows": {"source": "visits", "where": "vessel = 'v2'"}},
 }
-UNTOUCHED = "the mutation touched no row that a mutated phase reads; choose other keys, days or rows"
+UNTOUCHED = "the mutation touched no row that a mutated phase reads ([2024-01-06, 2024-01-09))"
 UNMARKED = "the damaged input changed nothing in this output: before the recovery it equals the reference already"
+OTHER_ROWS = "choose a condition other than {!r} that is true of rows of visits there"
 
 
 def test_trap_23_a_mutation_that_could_not_show_anything_is_not_exercised(finished: Finished) -> None:
@@ -254,10 +256,19 @@ def test_trap_23_a_mutation_that_could_not_show_anything_is_not_exercised(finish
     told = {one["right"]: (one["verdict"], one["reason"]) for one in ran.json["comparisons"]}
     assert ran.exit_code == 3
     assert told == {
-        "touches_nothing": ("NOT_EXERCISED", UNTOUCHED),
-        "touches_what_no_phase_reads": ("NOT_EXERCISED", UNTOUCHED),
-        "writes_what_was_there": ("NOT_EXERCISED", UNTOUCHED),
-        "reaches_no_output": ("NOT_EXERCISED", UNMARKED),
+        "touches_nothing": ("NOT_EXERCISED", f"{UNTOUCHED} at all: {OTHER_ROWS.format(NOBODY)}"),
+        "touches_what_no_phase_reads": (
+            "NOT_EXERCISED",
+            f"{UNTOUCHED}, but rows of 2024-01-01, 2024-01-02: {OTHER_ROWS.format(EARLY)}",
+        ),
+        "writes_what_was_there": (
+            "NOT_EXERCISED",
+            f"{UNTOUCHED} at all: choose rows of visits there whose vessel is another value, and matters",
+        ),
+        "reaches_no_output": (
+            "NOT_EXERCISED",
+            f"{UNMARKED}; choose rows of visits there, or more seconds, so that a moved seen matters",
+        ),
         "leaves_a_mark": ("IDENTICAL", ""),
     }
 
@@ -270,7 +281,10 @@ def test_trap_23_an_outage_that_no_phase_looks_back_to_is_not_exercised(finished
     finally:
         finished.bench.declare()
 
+    reason = ran.comparison("outage_recovery")["reason"]
     assert (ran.exit_code, ran.executed, ran.verdicts) == (3, 0, {"outage_recovery": "NOT_EXERCISED"})
+    assert "the outage [2024-01-05, 2024-01-07) took rows away" in reason
+    assert "a reads_back that is larger by 1;" in reason
 
 
 @pytest.mark.parametrize(
@@ -335,8 +349,8 @@ def test_trap_29_a_source_that_changes_without_a_trace_is_refused(
         finished.bench.run("bf", "repeat")
 
 
-def test_trap_27_a_data_set_that_cannot_show_a_boundary_bug_is_warned_of(finished: Finished) -> None:
-    """Trap 27: no row reaches over a slice boundary, so the modes could hardly have differed."""
+def test_trap_27_a_data_set_that_cannot_show_a_boundary_bug_is_not_exercised(finished: Finished) -> None:
+    """Trap 27: no row reaches over a slice boundary, so the modes could hardly have differed: exit code 3."""
     outputs = {"daily": {"keys": ["day", "vessel"], "day": "day", "span": {"start": "day", "end": "day"}}}
     finished.bench.declare(outputs=outputs)
     try:
@@ -344,9 +358,8 @@ def test_trap_27_a_data_set_that_cannot_show_a_boundary_bug_is_warned_of(finishe
     finally:
         finished.bench.declare()
 
-    [warning] = ran.comparison("bfd")["warnings"]
-    assert (ran.exit_code, ran.executed) == (0, 0)
-    assert "no row of daily spans a slice boundary" in warning
+    assert (ran.exit_code, ran.executed, ran.verdicts) == (3, 0, {"bfd": "NOT_EXERCISED"})
+    assert "no row of daily spans a slice boundary" in ran.comparison("bfd")["reason"]
 
 
 def test_trap_39_two_commits_of_one_experiment_share_no_name(finished: Finished) -> None:
