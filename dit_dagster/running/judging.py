@@ -416,7 +416,7 @@ class Judge:
         )
 
 
-_JUDGING_VERSION = 6
+_JUDGING_VERSION = 7
 """Raised whenever this module would judge the same states differently."""
 
 

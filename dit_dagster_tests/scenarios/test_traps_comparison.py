@@ -259,3 +259,50 @@ def test_trap_14_json_in_a_string_is_compared_by_meaning(bench: Bench) -> None:
     verdict = bench.verdict(left, other, policy)
     assert isinstance(verdict, Different)
     assert verdict.explanation.changed == 3
+
+
+def test_trap_49_texts_that_a_weak_hash_takes_for_one_are_told_apart(bench: Bench) -> None:
+    """Trap 49: two rows of texts whose eight-byte blocks change alike, which the engine's own hash calls equal."""
+    columns = "a STRING, b STRING"
+    left = bench.table(columns, "'9000030', '2014071220140712'")
+    right = bench.table(columns, "'9000030', '2014071520140715'")
+
+    assert bench.answer(left, right) == "DIFFERENT"
+    assert bench.answer(left, right, ComparisonPolicy(keys=("a",))) == "DIFFERENT"
+    assert bench.answer(left, bench.table(columns, "'9000030', '2014071220140712'")) == "IDENTICAL"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("INT64", "-2930909409056394622"),
+        ("INT64", "0"),
+        ("INT64", "-9223372036854775808"),
+        ("FLOAT64", "CAST('NaN' AS FLOAT64)"),
+        ("FLOAT64", "0.0"),
+        ("BOOL", "FALSE"),
+        ("STRING", "''"),
+        ("STRING", "'NULL'"),
+        ("STRING", "CODE_POINTS_TO_STRING([0])"),
+        ("STRING", "CODE_POINTS_TO_STRING([1])"),
+        ("STRING", "'~'"),
+        ("BYTES", "b''"),
+        ("NUMERIC", "NUMERIC '0'"),
+        ("DATE", "DATE '1970-01-01'"),
+        ("TIMESTAMP", "TIMESTAMP '1970-01-01 00:00:00+00'"),
+        ("JSON", "JSON 'null'"),
+    ],
+)
+def test_trap_50_null_is_outside_the_values_of_every_type(bench: Bench, kind: str, value: str) -> None:
+    """Trap 50: NULL and the one number that it is hashed to, or whatever value stands for it in an encoding."""
+    columns = f"id INT64, v {kind}, w {kind}"
+    first, second = bench.table(columns, f"1, {value}, NULL"), bench.table(columns, f"1, NULL, {value}")
+    nothing = bench.table(columns, "1, NULL, NULL")
+
+    for other in (second, nothing):
+        verdict = bench.verdict(first, other, BY_ID)
+        assert isinstance(verdict, Different)
+        assert verdict.explanation.changed == 1
+        assert bench.answer(first, other) == "DIFFERENT"
+    assert bench.answer(first, bench.table(columns, f"1, {value}, NULL"), BY_ID) == "IDENTICAL"
+    assert bench.answer(nothing, bench.table(columns, "1, NULL, NULL")) == "IDENTICAL"
