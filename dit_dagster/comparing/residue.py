@@ -95,7 +95,7 @@ def residue_statement(question: Question, spelling: Engine) -> Statement:
         tellings += [keys_of(side, _suspected_keys(question, side, spelling), among="suspects") for side in (0, 1)]
     else:
         tellings += [keys_of(side, distinct_keys(inputs[side], spelling)) for side in question.uncounted]
-    if found_first:
+    if spelling.buckets_pay:  # where hashes are taken and a step is evaluated once
         tellings.append(sums_of(_net_sums(spelling)))
     told: exp.Query = exp.union(*tellings, distinct=False)
     if layout.pairing:

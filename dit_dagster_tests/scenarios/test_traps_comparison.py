@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from dit_dagster.comparing import compare_tables, digest
 from dit_dagster.model.identity import DatasetName
 from dit_dagster.model.policy import ComparisonPolicy
-from dit_dagster.model.verdict import Different, Equivalent, Incomparable, Outcome, SchemaDifferent, judged
+from dit_dagster.model.verdict import Different, Equivalent, Error, Incomparable, Outcome, SchemaDifferent, judged
 from dit_dagster.ports import Warehouse
 from dit_dagster_tests.comparing.tables import Bench
 
@@ -306,3 +307,33 @@ def test_trap_50_null_is_outside_the_values_of_every_type(bench: Bench, kind: st
         assert bench.answer(first, other) == "DIFFERENT"
     assert bench.answer(first, bench.table(columns, f"1, {value}, NULL"), BY_ID) == "IDENTICAL"
     assert bench.answer(nothing, bench.table(columns, "1, NULL, NULL")) == "IDENTICAL"
+
+
+@pytest.mark.parametrize("text", ['{"a":1,}', "[1,]", "NaN", "[Infinity]", "{'a':1}", "[01]", "[1] ]", '{"a":1}x'])
+def test_trap_51_text_that_is_no_json_is_compared_as_it_stands(bench: Bench, text: str) -> None:
+    """Trap 51: a lenient reader takes what is no JSON for JSON, and two texts for one document."""
+    columns, policy = "id INT64, p STRING", ComparisonPolicy.model_validate({"keys": ["id"], "columns": {"p": "json"}})
+    left = bench.table(columns, f'1, """{text}"""')
+    spaced = bench.table(columns, f'1, """ {text}"""')
+
+    assert bench.answer(left, spaced, policy) == "DIFFERENT"
+    assert bench.answer(left, bench.table(columns, f'1, """{text}"""'), policy) == "IDENTICAL"
+    document = bench.table(columns, """1, '{"a":1}'""")
+    assert bench.answer(left, document, policy) == "DIFFERENT"
+    assert bench.answer(document, bench.table(columns, """1, '{"a": 1 }'"""), policy) == "IDENTICAL"
+
+
+def test_trap_51_a_pass_that_what_was_counted_contradicts_is_an_error(bench: Bench) -> None:
+    """Trap 51: the digests say that other rows differ than those that were found to be within the tolerance."""
+    columns = "id INT64, v FLOAT64"
+    policy = ComparisonPolicy.model_validate({"keys": ["id"], "columns": {"v": {"tolerance": {"abs": 0.1}}}})
+    left, right = bench.table(columns, "1, 1.0", "2, 5.0"), bench.table(columns, "1, 1.05", "2, 5.0")
+    before = digest(bench.warehouse, bench.table(columns, "1, 1.0", "2, 9.0"), policy)[0]
+    own = digest(bench.warehouse, left, policy)[0]
+
+    verdict = compare_tables(bench.warehouse, left, right, policy, left_digest=before)
+
+    assert isinstance(verdict, Error)
+    assert "not those by which the digests differ" in verdict.reason
+    assert isinstance(compare_tables(bench.warehouse, left, right, policy, left_digest=own), Equivalent)
+    assert bench.answer(left, right, policy) == "EQUIVALENT"

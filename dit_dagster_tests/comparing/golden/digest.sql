@@ -124,23 +124,63 @@ FROM (
         NULL,
         COALESCE(
           IF(
-            SAFE.PARSE_JSON(`t`.`doc`) IS NULL,
-            NULL,
-            (
-              SELECT
-                STRING_AGG(
-                  
-                    IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
-                    ''
-                  
-                  ORDER BY
-                    `place` ASC
+            ARRAY_LENGTH(REGEXP_EXTRACT_ALL(`t`.`doc`, '"(?:[^"\\\\]|\\\\.)*"')) = ARRAY_LENGTH(
+              REGEXP_EXTRACT_ALL(
+                TO_JSON_STRING(
+                  SAFE.PARSE_JSON(
+                    IF(
+                      REGEXP_CONTAINS(
+                        `t`.`doc`,
+                        '^(?:[ \\t\\n\\r]|[{}\\[\\]:]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|,[ \\t\\n\\r]*(?:[{\\[]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null))*$'
+                      ),
+                      `t`.`doc`,
+                      NULL
+                    )
+                  )
+                ),
+                '"(?:[^"\\\\]|\\\\.)*"'
+              )
+            ),
+            IF(
+              SAFE.PARSE_JSON(
+                IF(
+                  REGEXP_CONTAINS(
+                    `t`.`doc`,
+                    '^(?:[ \\t\\n\\r]|[{}\\[\\]:]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|,[ \\t\\n\\r]*(?:[{\\[]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null))*$'
+                  ),
+                  `t`.`doc`,
+                  NULL
                 )
-              FROM UNNEST(REGEXP_EXTRACT_ALL(
-                TO_JSON_STRING(SAFE.PARSE_JSON(`t`.`doc`)),
-                '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
-              )) AS `token` WITH OFFSET AS `place`
-            )
+              ) IS NULL,
+              NULL,
+              (
+                SELECT
+                  STRING_AGG(
+                    
+                      IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                      ''
+                    
+                    ORDER BY
+                      `place` ASC
+                  )
+                FROM UNNEST(REGEXP_EXTRACT_ALL(
+                  TO_JSON_STRING(
+                    SAFE.PARSE_JSON(
+                      IF(
+                        REGEXP_CONTAINS(
+                          `t`.`doc`,
+                          '^(?:[ \\t\\n\\r]|[{}\\[\\]:]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|,[ \\t\\n\\r]*(?:[{\\[]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null))*$'
+                        ),
+                        `t`.`doc`,
+                        NULL
+                      )
+                    )
+                  ),
+                  '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+                )) AS `token` WITH OFFSET AS `place`
+              )
+            ),
+            NULL
           ),
           CONCAT('raw ', `t`.`doc`)
         )
@@ -257,23 +297,63 @@ FROM (
         NULL,
         COALESCE(
           IF(
-            SAFE.PARSE_JSON(`t`.`doc`) IS NULL,
-            NULL,
-            (
-              SELECT
-                STRING_AGG(
-                  
-                    IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
-                    ''
-                  
-                  ORDER BY
-                    `place` ASC
+            ARRAY_LENGTH(REGEXP_EXTRACT_ALL(`t`.`doc`, '"(?:[^"\\\\]|\\\\.)*"')) = ARRAY_LENGTH(
+              REGEXP_EXTRACT_ALL(
+                TO_JSON_STRING(
+                  SAFE.PARSE_JSON(
+                    IF(
+                      REGEXP_CONTAINS(
+                        `t`.`doc`,
+                        '^(?:[ \\t\\n\\r]|[{}\\[\\]:]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|,[ \\t\\n\\r]*(?:[{\\[]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null))*$'
+                      ),
+                      `t`.`doc`,
+                      NULL
+                    )
+                  )
+                ),
+                '"(?:[^"\\\\]|\\\\.)*"'
+              )
+            ),
+            IF(
+              SAFE.PARSE_JSON(
+                IF(
+                  REGEXP_CONTAINS(
+                    `t`.`doc`,
+                    '^(?:[ \\t\\n\\r]|[{}\\[\\]:]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|,[ \\t\\n\\r]*(?:[{\\[]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null))*$'
+                  ),
+                  `t`.`doc`,
+                  NULL
                 )
-              FROM UNNEST(REGEXP_EXTRACT_ALL(
-                TO_JSON_STRING(SAFE.PARSE_JSON(`t`.`doc`)),
-                '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
-              )) AS `token` WITH OFFSET AS `place`
-            )
+              ) IS NULL,
+              NULL,
+              (
+                SELECT
+                  STRING_AGG(
+                    
+                      IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                      ''
+                    
+                    ORDER BY
+                      `place` ASC
+                  )
+                FROM UNNEST(REGEXP_EXTRACT_ALL(
+                  TO_JSON_STRING(
+                    SAFE.PARSE_JSON(
+                      IF(
+                        REGEXP_CONTAINS(
+                          `t`.`doc`,
+                          '^(?:[ \\t\\n\\r]|[{}\\[\\]:]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|,[ \\t\\n\\r]*(?:[{\\[]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null))*$'
+                        ),
+                        `t`.`doc`,
+                        NULL
+                      )
+                    )
+                  ),
+                  '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+                )) AS `token` WITH OFFSET AS `place`
+              )
+            ),
+            NULL
           ),
           CONCAT('raw ', `t`.`doc`)
         )
