@@ -9,7 +9,7 @@ from datetime import date
 from itertools import zip_longest
 from typing import Any, Self
 
-DIGEST_VERSION = 5
+DIGEST_VERSION = 6
 """Raised whenever the canonical row or its hash changes; digests of different versions are never compared."""
 
 

@@ -4,9 +4,12 @@ Under `json` a number is its value (1, 1.0 and 1e0 are one); for an exact JSON c
 A number with a fraction is read as FLOAT64, as BigQuery does. Text that is no JSON, that repeats a key within an
 object, or whose numbers hold more digits than the reader keeps is compared as it stands, marked `raw`.
 
-- BigQuery sorts the keys of a JSON value itself; only numbers are left, which are found between the strings.
+- BigQuery sorts the keys of a JSON value itself; only numbers are left, which are found between the strings. It drops a
+  key that an object repeats, which shows in how many strings are left.
 - DuckDB keeps a document's text. JSON_TREE lists its nodes with their paths; sorted by path they are a canonical text.
   A path says `$.a.b` for the key "a.b" and for b within a, so a document with a dot or a bracket in a key is `raw`.
+- A reader may take more than JSON: DuckDB's takes trailing commas, NaN and infinities. So a text must also be made of
+  JSON's tokens (RFC 8259), no comma without a value after it. That they nest is for the reader to say.
 """
 
 from __future__ import annotations
@@ -32,6 +35,14 @@ LOCAL_TOKENS = r'"NUMBER","[^"]*"|"(?:[^"\\]|\\.)*"|[^"]+'
 LOCAL_NUMBER = '^"NUMBER","(.*)"$'
 
 
+_SPACE = r"[ \t\n\r]"
+_VALUE = (
+    r'"(?:[^\x00-\x1f"\\]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"'
+    r"|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null"
+)
+_STRICT = rf"^(?:{_SPACE}|[{{}}\[\]:]|{_VALUE}|,{_SPACE}*(?:[{{\[]|{_VALUE}))*$"
+
+
 def reads_json(of: Column) -> bool:
     return isinstance(of.policy, Json) or (of.type == "JSON" and isinstance(of.policy, Exact))
 
@@ -42,7 +53,7 @@ def derived_name(of: Column) -> str:
 
 
 def bigquery_json(value: Node, kind: str, policy: ColumnPolicy) -> Node:
-    document = value if kind == "JSON" else call("SAFE.PARSE_JSON", value)
+    document = value if kind == "JSON" else call("SAFE.PARSE_JSON", choose(_strict(value), value.copy(), exp.Null()))
     sorted_text = call("TO_JSON_STRING", document)  # of a NULL this is the text null, hence the guards
     if not isinstance(policy, Json):
         return choose(is_null(value.copy()), exp.Null(), sorted_text)
@@ -57,7 +68,19 @@ def bigquery_json(value: Node, kind: str, policy: ColumnPolicy) -> Node:
         offset=exp.to_identifier("place", quoted=True),
     )
     canonical = choose(is_null(document.copy()), exp.Null(), exp.select(joined).from_(each).subquery())
+    if kind != "JSON":  # of a key that an object repeats the parser keeps one, and says nothing
+        whole = exp.EQ(this=_strings(value), expression=_strings(sorted_text))
+        canonical = choose(whole, canonical, exp.Null())
     return _or_raw(canonical, value, kind)
+
+
+def _strict(document: Node) -> Node:
+    return call("REGEXP_CONTAINS", document.copy(), text(_STRICT))
+
+
+def _strings(document: Node) -> Node:
+    """How many texts there are in a document, keys among them."""
+    return call("ARRAY_LENGTH", call("REGEXP_EXTRACT_ALL", document.copy(), text(r'"(?:[^"\\]|\\.)*"')))
 
 
 def local_json(value: Node, kind: str, policy: ColumnPolicy) -> Node:
@@ -75,7 +98,7 @@ def local_json(value: Node, kind: str, policy: ColumnPolicy) -> Node:
     listed = choose(exp.or_(repeated, dotted), exp.Null(), entries)
     document = column("document", "s")
     too_long = call("REGEXP_CONTAINS", document, text(_TOO_LONG))
-    readable = exp.and_(call("JSON_VALID", document.copy()), exp.not_(too_long))
+    readable = exp.and_(call("JSON_VALID", document.copy()), _strict(document), exp.not_(too_long))
     tree = call("JSON_TREE", choose(readable, document.copy(), exp.Null()))
     # The emulator finds neither a column of the row around in a function's argument, hence the detour by `s`, nor the
     # alias of a function's table, hence none.

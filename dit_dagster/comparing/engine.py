@@ -20,9 +20,9 @@ one before left the question open:
 Without keys rows cannot be paired: a residue is then rows that one side lacks, and with a tolerance INCOMPARABLE, since
 no answer would be the only one.
 
-The hashes make a verdict wrong with a probability of about 2^-128 for a given pair of tables (2^-64 where the only
-difference is one text of a single column on the local engine). An
-exact comparison takes no chance: rows are grouped by their canonical text (grouping.py), the residue is taken by it.
+The hashes make a verdict wrong with a probability of about 2^-128 for a given pair of tables. A pass is held against
+what was counted on the way to it (contradictions.py). An exact comparison takes no chance: rows are grouped by their
+canonical text (grouping.py), the residue is taken by it.
 """
 
 from __future__ import annotations
@@ -32,13 +32,14 @@ from dataclasses import replace
 from datetime import date
 
 from dit_dagster.comparing.cause import causes_of
+from dit_dagster.comparing.contradictions import cross_checked
 from dit_dagster.comparing.counting import Input, cost_of, scan
 from dit_dagster.comparing.digests import DIGEST_VERSION, Digest
 from dit_dagster.comparing.explanation import Findings, Told, accounted, keys_counted, read
 from dit_dagster.comparing.grouping import grouped
 from dit_dagster.comparing.parting import FinalStates
 from dit_dagster.comparing.predicates import predicate
-from dit_dagster.comparing.residue import Question, residue_statement
+from dit_dagster.comparing.residue import MANY_ROWS, Question, residue_statement
 from dit_dagster.comparing.rows import Engine, engine
 from dit_dagster.comparing.schema import NUMBERS, Column, Layout, differences, layout
 from dit_dagster.comparing.spanning import spanning_rows
@@ -112,7 +113,7 @@ def compared(
     evidence = replace(evidence, engine=warehouse.engine, digest_version=DIGEST_VERSION)
     try:
         spelling = spelling or engine(warehouse.engine, exact=exact)
-        return _judged(warehouse, tables, evidence, None if exact else digests, boundaries, spelling)
+        return cross_checked(_judged(warehouse, tables, evidence, None if exact else digests, boundaries, spelling))
     except Uncomparable as reason:
         return Incomparable(evidence=evidence, reason=str(reason))
     except WarehouseError as error:
@@ -280,16 +281,18 @@ def _explained(
     findings = replace(findings, explanation=replace(findings.explanation, causes=causes))
     if _in_doubt(findings, left.layout):
         return Incomparable(evidence=evidence, reason=_several(findings, left.layout))
-    return _concluded(findings, evidence)
+    found = accounted(rows)
+    digested = digests[0].excess(digests[1]) if found is not None else None
+    return cross_checked(_concluded(findings, evidence), found=found, digested=digested)
 
 
 def _residue(
     warehouse: Warehouse, question: Question, digests: tuple[Digest, Digest], spelling: Engine
 ) -> tuple[Sequence[Told], Cost]:
-    """What the residue's statement tells. If that is not all that the digests differ by, it is taken anew, in full."""
+    """What the residue's statement tells. If some buckets are not all that the digests differ by, in full."""
     answer = warehouse.query(residue_statement(question, spelling))
     found = accounted(answer.rows)
-    if found is None or found == digests[0].excess(digests[1]):
+    if found is None or found == digests[0].excess(digests[1]) or question.rows <= MANY_ROWS:
         return answer.rows, cost_of(answer)
     whole = warehouse.query(residue_statement(replace(question, rows=0), spelling))
     return whole.rows, cost_of(answer) + cost_of(whole)

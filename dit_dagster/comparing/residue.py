@@ -17,7 +17,7 @@ from sqlglot import exp
 
 from dit_dagster.comparing.counting import Input, day_of, distinct_keys, groupable
 from dit_dagster.comparing.distance import near
-from dit_dagster.comparing.rows import Engine, derived, limbs, marked, row_text, unmarked, upper, value_text
+from dit_dagster.comparing.rows import Engine, derived, marked, row_text, unmarked, upper, value_text
 from dit_dagster.comparing.schema import NUMBERS, Column
 from dit_dagster.comparing.sql import (
     Node,
@@ -95,8 +95,8 @@ def residue_statement(question: Question, spelling: Engine) -> Statement:
         tellings += [keys_of(side, _suspected_keys(question, side, spelling), among="suspects") for side in (0, 1)]
     else:
         tellings += [keys_of(side, distinct_keys(inputs[side], spelling)) for side in question.uncounted]
-    if found_first:
-        tellings.append(sums_of(_net_sums()))
+    if spelling.buckets_pay:  # where hashes are taken and a step is evaluated once
+        tellings.append(sums_of(_net_sums(spelling)))
     told: exp.Query = exp.union(*tellings, distinct=False)
     if layout.pairing:
         told = _after({"cells": cells(layout, spelling)}, told)
@@ -273,9 +273,9 @@ def _bucket(question: Question, spelling: Engine) -> Node:
     return upper(spelling.fingerprint(layout.keys or layout.columns, "t"), _bucket_bits(question))
 
 
-def _net_sums() -> list[Node]:
+def _net_sums(spelling: Engine) -> list[Node]:
     """The digest's sums, of the rows in surplus: left less right."""
-    halves = [limb for name in ("h1", "h2") for limb in limbs(column(name, "n"))]
+    halves = [limb for name in ("h1", "h2") for limb in spelling.limbs(column(name, "n"))]
     return [
         cast(call("SUM", exp.Mul(this=cast(column("net", "n"), "INT64"), expression=half)), "STRING") for half in halves
     ]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from dit_dagster.comparing import compare_tables, digest
 from dit_dagster.model.identity import DatasetName
 from dit_dagster.model.policy import ComparisonPolicy
-from dit_dagster.model.verdict import Different, Equivalent, Incomparable, Outcome, SchemaDifferent, judged
+from dit_dagster.model.verdict import Different, Equivalent, Error, Incomparable, Outcome, SchemaDifferent, judged
 from dit_dagster.ports import Warehouse
 from dit_dagster_tests.comparing.tables import Bench
 
@@ -259,3 +260,80 @@ def test_trap_14_json_in_a_string_is_compared_by_meaning(bench: Bench) -> None:
     verdict = bench.verdict(left, other, policy)
     assert isinstance(verdict, Different)
     assert verdict.explanation.changed == 3
+
+
+def test_trap_49_texts_that_a_weak_hash_takes_for_one_are_told_apart(bench: Bench) -> None:
+    """Trap 49: two rows of texts whose eight-byte blocks change alike, which the engine's own hash calls equal."""
+    columns = "a STRING, b STRING"
+    left = bench.table(columns, "'9000030', '2014071220140712'")
+    right = bench.table(columns, "'9000030', '2014071520140715'")
+
+    assert bench.answer(left, right) == "DIFFERENT"
+    assert bench.answer(left, right, ComparisonPolicy(keys=("a",))) == "DIFFERENT"
+    assert bench.answer(left, bench.table(columns, "'9000030', '2014071220140712'")) == "IDENTICAL"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("INT64", "-2930909409056394622"),
+        ("INT64", "0"),
+        ("INT64", "-9223372036854775808"),
+        ("FLOAT64", "CAST('NaN' AS FLOAT64)"),
+        ("FLOAT64", "0.0"),
+        ("BOOL", "FALSE"),
+        ("STRING", "''"),
+        ("STRING", "'NULL'"),
+        ("STRING", "CODE_POINTS_TO_STRING([0])"),
+        ("STRING", "CODE_POINTS_TO_STRING([1])"),
+        ("STRING", "'~'"),
+        ("BYTES", "b''"),
+        ("NUMERIC", "NUMERIC '0'"),
+        ("DATE", "DATE '1970-01-01'"),
+        ("TIMESTAMP", "TIMESTAMP '1970-01-01 00:00:00+00'"),
+        ("JSON", "JSON 'null'"),
+    ],
+)
+def test_trap_50_null_is_outside_the_values_of_every_type(bench: Bench, kind: str, value: str) -> None:
+    """Trap 50: NULL and the one number that it is hashed to, or whatever value stands for it in an encoding."""
+    columns = f"id INT64, v {kind}, w {kind}"
+    first, second = bench.table(columns, f"1, {value}, NULL"), bench.table(columns, f"1, NULL, {value}")
+    nothing = bench.table(columns, "1, NULL, NULL")
+
+    for other in (second, nothing):
+        verdict = bench.verdict(first, other, BY_ID)
+        assert isinstance(verdict, Different)
+        assert verdict.explanation.changed == 1
+        assert bench.answer(first, other) == "DIFFERENT"
+    assert bench.answer(first, bench.table(columns, f"1, {value}, NULL"), BY_ID) == "IDENTICAL"
+    assert bench.answer(nothing, bench.table(columns, "1, NULL, NULL")) == "IDENTICAL"
+
+
+@pytest.mark.parametrize("text", ['{"a":1,}', "[1,]", "NaN", "[Infinity]", "{'a':1}", "[01]", "[1] ]", '{"a":1}x'])
+def test_trap_51_text_that_is_no_json_is_compared_as_it_stands(bench: Bench, text: str) -> None:
+    """Trap 51: a lenient reader takes what is no JSON for JSON, and two texts for one document."""
+    columns, policy = "id INT64, p STRING", ComparisonPolicy.model_validate({"keys": ["id"], "columns": {"p": "json"}})
+    left = bench.table(columns, f'1, """{text}"""')
+    spaced = bench.table(columns, f'1, """ {text}"""')
+
+    assert bench.answer(left, spaced, policy) == "DIFFERENT"
+    assert bench.answer(left, bench.table(columns, f'1, """{text}"""'), policy) == "IDENTICAL"
+    document = bench.table(columns, """1, '{"a":1}'""")
+    assert bench.answer(left, document, policy) == "DIFFERENT"
+    assert bench.answer(document, bench.table(columns, """1, '{"a": 1 }'"""), policy) == "IDENTICAL"
+
+
+def test_trap_51_a_pass_that_what_was_counted_contradicts_is_an_error(bench: Bench) -> None:
+    """Trap 51: the digests say that other rows differ than those that were found to be within the tolerance."""
+    columns = "id INT64, v FLOAT64"
+    policy = ComparisonPolicy.model_validate({"keys": ["id"], "columns": {"v": {"tolerance": {"abs": 0.1}}}})
+    left, right = bench.table(columns, "1, 1.0", "2, 5.0"), bench.table(columns, "1, 1.05", "2, 5.0")
+    before = digest(bench.warehouse, bench.table(columns, "1, 1.0", "2, 9.0"), policy)[0]
+    own = digest(bench.warehouse, left, policy)[0]
+
+    verdict = compare_tables(bench.warehouse, left, right, policy, left_digest=before)
+
+    assert isinstance(verdict, Error)
+    assert "not those by which the digests differ" in verdict.reason
+    assert isinstance(compare_tables(bench.warehouse, left, right, policy, left_digest=own), Equivalent)
+    assert bench.answer(left, right, policy) == "EQUIVALENT"

@@ -13,97 +13,107 @@ SELECT
   COUNT(*) AS `n`,
   TO_JSON_STRING(
     [
-      CAST(SUM(`r`.`h1` >> 32) AS STRING),
-      CAST(SUM(`r`.`h1` & 4294967295) AS STRING),
-      CAST(SUM(`r`.`h2` >> 32) AS STRING),
-      CAST(SUM(`r`.`h2` & 4294967295) AS STRING)
+      CAST(SUM(CAST(CONCAT('0x', SUBSTR(`r`.`h1`, 1, 8)) AS INT64)) AS STRING),
+      CAST(SUM(CAST(CONCAT('0x', SUBSTR(`r`.`h1`, 9, 8)) AS INT64)) AS STRING),
+      CAST(SUM(CAST(CONCAT('0x', SUBSTR(`r`.`h2`, 1, 8)) AS INT64)) AS STRING),
+      CAST(SUM(CAST(CONCAT('0x', SUBSTR(`r`.`h2`, 9, 8)) AS INT64)) AS STRING)
     ]
   ) AS `sums`,
   '' AS `held`
 FROM (
   SELECT
     DATE(`t`.`ts`) AS `day`,
-    FARM_FINGERPRINT(
-      TO_JSON_STRING(
-        [
-          `t`.`__dit_139d544b821b13eb`,
-          `t`.`__dit_454349e422f05297`,
-          IF(`t`.`s` IS NULL, NULL, '{}'),
-          IF(
-            IS_NAN((
-              `t`.`s`
-            ).`x`),
-            'NaN',
-            FORMAT('%.17g', IF((
-              `t`.`s`
-            ).`x` = 0, 0.0, (
-              `t`.`s`
-            ).`x`))
-          ),
-          CAST(`t`.`select` AS STRING),
-          `t`.`__dit_978c2f8941354cf5`,
-          CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
-          CAST(`t`.`v_bignumeric` AS STRING),
-          CAST(`t`.`v_bool` AS STRING),
-          TO_HEX(`t`.`v_bytes`),
-          CAST(`t`.`v_date` AS STRING),
-          CAST(`t`.`v_datetime` AS STRING),
-          IF(
-            IS_NAN(`t`.`v_float64`),
-            'NaN',
-            FORMAT('%.17g', IF(`t`.`v_float64` = 0, 0.0, `t`.`v_float64`))
-          ),
-          TO_HEX(ST_ASBINARY(`t`.`v_geography`)),
-          CAST(`t`.`v_int64` AS STRING),
-          CAST(`t`.`v_interval` AS STRING),
-          `t`.`__dit_8509899a6d64e15f`,
-          CAST(`t`.`v_numeric` AS STRING),
-          CAST(`t`.`v_range` AS STRING),
-          `t`.`v_string`
-        ]
-      )
-    ) AS `h1`,
-    FARM_FINGERPRINT(
-      MD5(
-        TO_JSON_STRING(
-          [
-            `t`.`__dit_139d544b821b13eb`,
-            `t`.`__dit_454349e422f05297`,
-            IF(`t`.`s` IS NULL, NULL, '{}'),
-            IF(
-              IS_NAN((
-                `t`.`s`
-              ).`x`),
-              'NaN',
-              FORMAT('%.17g', IF((
-                `t`.`s`
-              ).`x` = 0, 0.0, (
-                `t`.`s`
-              ).`x`))
-            ),
-            CAST(`t`.`select` AS STRING),
-            `t`.`__dit_978c2f8941354cf5`,
-            CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
-            CAST(`t`.`v_bignumeric` AS STRING),
-            CAST(`t`.`v_bool` AS STRING),
-            TO_HEX(`t`.`v_bytes`),
-            CAST(`t`.`v_date` AS STRING),
-            CAST(`t`.`v_datetime` AS STRING),
-            IF(
-              IS_NAN(`t`.`v_float64`),
-              'NaN',
-              FORMAT('%.17g', IF(`t`.`v_float64` = 0, 0.0, `t`.`v_float64`))
-            ),
-            TO_HEX(ST_ASBINARY(`t`.`v_geography`)),
-            CAST(`t`.`v_int64` AS STRING),
-            CAST(`t`.`v_interval` AS STRING),
-            `t`.`__dit_8509899a6d64e15f`,
-            CAST(`t`.`v_numeric` AS STRING),
-            CAST(`t`.`v_range` AS STRING),
-            `t`.`v_string`
-          ]
+    SUBSTR(
+      TO_HEX(
+        MD5(
+          TO_JSON_STRING(
+            [
+              `t`.`__dit_139d544b821b13eb`,
+              `t`.`__dit_454349e422f05297`,
+              IF(`t`.`s` IS NULL, NULL, '{}'),
+              IF(
+                IS_NAN((
+                  `t`.`s`
+                ).`x`),
+                'NaN',
+                FORMAT('%.17g', IF((
+                  `t`.`s`
+                ).`x` = 0, 0.0, (
+                  `t`.`s`
+                ).`x`))
+              ),
+              CAST(`t`.`select` AS STRING),
+              `t`.`__dit_978c2f8941354cf5`,
+              CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
+              CAST(`t`.`v_bignumeric` AS STRING),
+              CAST(`t`.`v_bool` AS STRING),
+              TO_HEX(`t`.`v_bytes`),
+              CAST(`t`.`v_date` AS STRING),
+              CAST(`t`.`v_datetime` AS STRING),
+              IF(
+                IS_NAN(`t`.`v_float64`),
+                'NaN',
+                FORMAT('%.17g', IF(`t`.`v_float64` = 0, 0.0, `t`.`v_float64`))
+              ),
+              TO_HEX(ST_ASBINARY(`t`.`v_geography`)),
+              CAST(`t`.`v_int64` AS STRING),
+              CAST(`t`.`v_interval` AS STRING),
+              `t`.`__dit_8509899a6d64e15f`,
+              CAST(`t`.`v_numeric` AS STRING),
+              CAST(`t`.`v_range` AS STRING),
+              `t`.`v_string`
+            ]
+          )
         )
-      )
+      ),
+      1,
+      16
+    ) AS `h1`,
+    SUBSTR(
+      TO_HEX(
+        MD5(
+          TO_JSON_STRING(
+            [
+              `t`.`__dit_139d544b821b13eb`,
+              `t`.`__dit_454349e422f05297`,
+              IF(`t`.`s` IS NULL, NULL, '{}'),
+              IF(
+                IS_NAN((
+                  `t`.`s`
+                ).`x`),
+                'NaN',
+                FORMAT('%.17g', IF((
+                  `t`.`s`
+                ).`x` = 0, 0.0, (
+                  `t`.`s`
+                ).`x`))
+              ),
+              CAST(`t`.`select` AS STRING),
+              `t`.`__dit_978c2f8941354cf5`,
+              CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
+              CAST(`t`.`v_bignumeric` AS STRING),
+              CAST(`t`.`v_bool` AS STRING),
+              TO_HEX(`t`.`v_bytes`),
+              CAST(`t`.`v_date` AS STRING),
+              CAST(`t`.`v_datetime` AS STRING),
+              IF(
+                IS_NAN(`t`.`v_float64`),
+                'NaN',
+                FORMAT('%.17g', IF(`t`.`v_float64` = 0, 0.0, `t`.`v_float64`))
+              ),
+              TO_HEX(ST_ASBINARY(`t`.`v_geography`)),
+              CAST(`t`.`v_int64` AS STRING),
+              CAST(`t`.`v_interval` AS STRING),
+              `t`.`__dit_8509899a6d64e15f`,
+              CAST(`t`.`v_numeric` AS STRING),
+              CAST(`t`.`v_range` AS STRING),
+              `t`.`v_string`
+            ]
+          )
+        )
+      ),
+      17,
+      16
     ) AS `h2`,
     `t`.`v_numeric` AS `n0`
   FROM (
@@ -114,23 +124,63 @@ FROM (
         NULL,
         COALESCE(
           IF(
-            SAFE.PARSE_JSON(`t`.`doc`) IS NULL,
-            NULL,
-            (
-              SELECT
-                STRING_AGG(
-                  
-                    IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
-                    ''
-                  
-                  ORDER BY
-                    `place` ASC
+            ARRAY_LENGTH(REGEXP_EXTRACT_ALL(`t`.`doc`, '"(?:[^"\\\\]|\\\\.)*"')) = ARRAY_LENGTH(
+              REGEXP_EXTRACT_ALL(
+                TO_JSON_STRING(
+                  SAFE.PARSE_JSON(
+                    IF(
+                      REGEXP_CONTAINS(
+                        `t`.`doc`,
+                        '^(?:[ \\t\\n\\r]|[{}\\[\\]:]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|,[ \\t\\n\\r]*(?:[{\\[]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null))*$'
+                      ),
+                      `t`.`doc`,
+                      NULL
+                    )
+                  )
+                ),
+                '"(?:[^"\\\\]|\\\\.)*"'
+              )
+            ),
+            IF(
+              SAFE.PARSE_JSON(
+                IF(
+                  REGEXP_CONTAINS(
+                    `t`.`doc`,
+                    '^(?:[ \\t\\n\\r]|[{}\\[\\]:]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|,[ \\t\\n\\r]*(?:[{\\[]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null))*$'
+                  ),
+                  `t`.`doc`,
+                  NULL
                 )
-              FROM UNNEST(REGEXP_EXTRACT_ALL(
-                TO_JSON_STRING(SAFE.PARSE_JSON(`t`.`doc`)),
-                '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
-              )) AS `token` WITH OFFSET AS `place`
-            )
+              ) IS NULL,
+              NULL,
+              (
+                SELECT
+                  STRING_AGG(
+                    
+                      IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                      ''
+                    
+                    ORDER BY
+                      `place` ASC
+                  )
+                FROM UNNEST(REGEXP_EXTRACT_ALL(
+                  TO_JSON_STRING(
+                    SAFE.PARSE_JSON(
+                      IF(
+                        REGEXP_CONTAINS(
+                          `t`.`doc`,
+                          '^(?:[ \\t\\n\\r]|[{}\\[\\]:]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|,[ \\t\\n\\r]*(?:[{\\[]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null))*$'
+                        ),
+                        `t`.`doc`,
+                        NULL
+                      )
+                    )
+                  ),
+                  '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+                )) AS `token` WITH OFFSET AS `place`
+              )
+            ),
+            NULL
           ),
           CONCAT('raw ', `t`.`doc`)
         )
@@ -247,23 +297,63 @@ FROM (
         NULL,
         COALESCE(
           IF(
-            SAFE.PARSE_JSON(`t`.`doc`) IS NULL,
-            NULL,
-            (
-              SELECT
-                STRING_AGG(
-                  
-                    IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
-                    ''
-                  
-                  ORDER BY
-                    `place` ASC
+            ARRAY_LENGTH(REGEXP_EXTRACT_ALL(`t`.`doc`, '"(?:[^"\\\\]|\\\\.)*"')) = ARRAY_LENGTH(
+              REGEXP_EXTRACT_ALL(
+                TO_JSON_STRING(
+                  SAFE.PARSE_JSON(
+                    IF(
+                      REGEXP_CONTAINS(
+                        `t`.`doc`,
+                        '^(?:[ \\t\\n\\r]|[{}\\[\\]:]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|,[ \\t\\n\\r]*(?:[{\\[]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null))*$'
+                      ),
+                      `t`.`doc`,
+                      NULL
+                    )
+                  )
+                ),
+                '"(?:[^"\\\\]|\\\\.)*"'
+              )
+            ),
+            IF(
+              SAFE.PARSE_JSON(
+                IF(
+                  REGEXP_CONTAINS(
+                    `t`.`doc`,
+                    '^(?:[ \\t\\n\\r]|[{}\\[\\]:]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|,[ \\t\\n\\r]*(?:[{\\[]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null))*$'
+                  ),
+                  `t`.`doc`,
+                  NULL
                 )
-              FROM UNNEST(REGEXP_EXTRACT_ALL(
-                TO_JSON_STRING(SAFE.PARSE_JSON(`t`.`doc`)),
-                '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
-              )) AS `token` WITH OFFSET AS `place`
-            )
+              ) IS NULL,
+              NULL,
+              (
+                SELECT
+                  STRING_AGG(
+                    
+                      IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                      ''
+                    
+                    ORDER BY
+                      `place` ASC
+                  )
+                FROM UNNEST(REGEXP_EXTRACT_ALL(
+                  TO_JSON_STRING(
+                    SAFE.PARSE_JSON(
+                      IF(
+                        REGEXP_CONTAINS(
+                          `t`.`doc`,
+                          '^(?:[ \\t\\n\\r]|[{}\\[\\]:]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|,[ \\t\\n\\r]*(?:[{\\[]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null))*$'
+                        ),
+                        `t`.`doc`,
+                        NULL
+                      )
+                    )
+                  ),
+                  '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+                )) AS `token` WITH OFFSET AS `place`
+              )
+            ),
+            NULL
           ),
           CONCAT('raw ', `t`.`doc`)
         )

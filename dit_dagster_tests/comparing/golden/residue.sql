@@ -8,87 +8,97 @@ WITH `net` AS (
   FROM (
     SELECT
       `t`.`__dit_side`,
-      FARM_FINGERPRINT(
-        TO_JSON_STRING(
-          [
-            `t`.`__dit_139d544b821b13eb`,
-            `t`.`__dit_454349e422f05297`,
-            IF(`t`.`s` IS NULL, NULL, '{}'),
-            IF(
-              IS_NAN((
-                `t`.`s`
-              ).`x`),
-              'NaN',
-              FORMAT('%.17g', IF((
-                `t`.`s`
-              ).`x` = 0, 0.0, (
-                `t`.`s`
-              ).`x`))
-            ),
-            CAST(`t`.`select` AS STRING),
-            `t`.`__dit_978c2f8941354cf5`,
-            CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
-            CAST(`t`.`v_bignumeric` AS STRING),
-            CAST(`t`.`v_bool` AS STRING),
-            TO_HEX(`t`.`v_bytes`),
-            CAST(`t`.`v_date` AS STRING),
-            CAST(`t`.`v_datetime` AS STRING),
-            IF(
-              IS_NAN(`t`.`v_float64`),
-              'NaN',
-              FORMAT('%.17g', IF(`t`.`v_float64` = 0, 0.0, `t`.`v_float64`))
-            ),
-            TO_HEX(ST_ASBINARY(`t`.`v_geography`)),
-            CAST(`t`.`v_int64` AS STRING),
-            CAST(`t`.`v_interval` AS STRING),
-            `t`.`__dit_8509899a6d64e15f`,
-            CAST(`t`.`v_numeric` AS STRING),
-            CAST(`t`.`v_range` AS STRING),
-            `t`.`v_string`
-          ]
-        )
-      ) AS `h1`,
-      FARM_FINGERPRINT(
-        MD5(
-          TO_JSON_STRING(
-            [
-              `t`.`__dit_139d544b821b13eb`,
-              `t`.`__dit_454349e422f05297`,
-              IF(`t`.`s` IS NULL, NULL, '{}'),
-              IF(
-                IS_NAN((
-                  `t`.`s`
-                ).`x`),
-                'NaN',
-                FORMAT('%.17g', IF((
-                  `t`.`s`
-                ).`x` = 0, 0.0, (
-                  `t`.`s`
-                ).`x`))
-              ),
-              CAST(`t`.`select` AS STRING),
-              `t`.`__dit_978c2f8941354cf5`,
-              CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
-              CAST(`t`.`v_bignumeric` AS STRING),
-              CAST(`t`.`v_bool` AS STRING),
-              TO_HEX(`t`.`v_bytes`),
-              CAST(`t`.`v_date` AS STRING),
-              CAST(`t`.`v_datetime` AS STRING),
-              IF(
-                IS_NAN(`t`.`v_float64`),
-                'NaN',
-                FORMAT('%.17g', IF(`t`.`v_float64` = 0, 0.0, `t`.`v_float64`))
-              ),
-              TO_HEX(ST_ASBINARY(`t`.`v_geography`)),
-              CAST(`t`.`v_int64` AS STRING),
-              CAST(`t`.`v_interval` AS STRING),
-              `t`.`__dit_8509899a6d64e15f`,
-              CAST(`t`.`v_numeric` AS STRING),
-              CAST(`t`.`v_range` AS STRING),
-              `t`.`v_string`
-            ]
+      SUBSTR(
+        TO_HEX(
+          MD5(
+            TO_JSON_STRING(
+              [
+                `t`.`__dit_139d544b821b13eb`,
+                `t`.`__dit_454349e422f05297`,
+                IF(`t`.`s` IS NULL, NULL, '{}'),
+                IF(
+                  IS_NAN((
+                    `t`.`s`
+                  ).`x`),
+                  'NaN',
+                  FORMAT('%.17g', IF((
+                    `t`.`s`
+                  ).`x` = 0, 0.0, (
+                    `t`.`s`
+                  ).`x`))
+                ),
+                CAST(`t`.`select` AS STRING),
+                `t`.`__dit_978c2f8941354cf5`,
+                CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
+                CAST(`t`.`v_bignumeric` AS STRING),
+                CAST(`t`.`v_bool` AS STRING),
+                TO_HEX(`t`.`v_bytes`),
+                CAST(`t`.`v_date` AS STRING),
+                CAST(`t`.`v_datetime` AS STRING),
+                IF(
+                  IS_NAN(`t`.`v_float64`),
+                  'NaN',
+                  FORMAT('%.17g', IF(`t`.`v_float64` = 0, 0.0, `t`.`v_float64`))
+                ),
+                TO_HEX(ST_ASBINARY(`t`.`v_geography`)),
+                CAST(`t`.`v_int64` AS STRING),
+                CAST(`t`.`v_interval` AS STRING),
+                `t`.`__dit_8509899a6d64e15f`,
+                CAST(`t`.`v_numeric` AS STRING),
+                CAST(`t`.`v_range` AS STRING),
+                `t`.`v_string`
+              ]
+            )
           )
-        )
+        ),
+        1,
+        16
+      ) AS `h1`,
+      SUBSTR(
+        TO_HEX(
+          MD5(
+            TO_JSON_STRING(
+              [
+                `t`.`__dit_139d544b821b13eb`,
+                `t`.`__dit_454349e422f05297`,
+                IF(`t`.`s` IS NULL, NULL, '{}'),
+                IF(
+                  IS_NAN((
+                    `t`.`s`
+                  ).`x`),
+                  'NaN',
+                  FORMAT('%.17g', IF((
+                    `t`.`s`
+                  ).`x` = 0, 0.0, (
+                    `t`.`s`
+                  ).`x`))
+                ),
+                CAST(`t`.`select` AS STRING),
+                `t`.`__dit_978c2f8941354cf5`,
+                CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
+                CAST(`t`.`v_bignumeric` AS STRING),
+                CAST(`t`.`v_bool` AS STRING),
+                TO_HEX(`t`.`v_bytes`),
+                CAST(`t`.`v_date` AS STRING),
+                CAST(`t`.`v_datetime` AS STRING),
+                IF(
+                  IS_NAN(`t`.`v_float64`),
+                  'NaN',
+                  FORMAT('%.17g', IF(`t`.`v_float64` = 0, 0.0, `t`.`v_float64`))
+                ),
+                TO_HEX(ST_ASBINARY(`t`.`v_geography`)),
+                CAST(`t`.`v_int64` AS STRING),
+                CAST(`t`.`v_interval` AS STRING),
+                `t`.`__dit_8509899a6d64e15f`,
+                CAST(`t`.`v_numeric` AS STRING),
+                CAST(`t`.`v_range` AS STRING),
+                `t`.`v_string`
+              ]
+            )
+          )
+        ),
+        17,
+        16
       ) AS `h2`
     FROM (
       SELECT
@@ -118,23 +128,63 @@ WITH `net` AS (
           NULL,
           COALESCE(
             IF(
-              SAFE.PARSE_JSON(`t`.`doc`) IS NULL,
-              NULL,
-              (
-                SELECT
-                  STRING_AGG(
-                    
-                      IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
-                      ''
-                    
-                    ORDER BY
-                      `place` ASC
+              ARRAY_LENGTH(REGEXP_EXTRACT_ALL(`t`.`doc`, '"(?:[^"\\\\]|\\\\.)*"')) = ARRAY_LENGTH(
+                REGEXP_EXTRACT_ALL(
+                  TO_JSON_STRING(
+                    SAFE.PARSE_JSON(
+                      IF(
+                        REGEXP_CONTAINS(
+                          `t`.`doc`,
+                          '^(?:[ \\t\\n\\r]|[{}\\[\\]:]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|,[ \\t\\n\\r]*(?:[{\\[]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null))*$'
+                        ),
+                        `t`.`doc`,
+                        NULL
+                      )
+                    )
+                  ),
+                  '"(?:[^"\\\\]|\\\\.)*"'
+                )
+              ),
+              IF(
+                SAFE.PARSE_JSON(
+                  IF(
+                    REGEXP_CONTAINS(
+                      `t`.`doc`,
+                      '^(?:[ \\t\\n\\r]|[{}\\[\\]:]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|,[ \\t\\n\\r]*(?:[{\\[]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null))*$'
+                    ),
+                    `t`.`doc`,
+                    NULL
                   )
-                FROM UNNEST(REGEXP_EXTRACT_ALL(
-                  TO_JSON_STRING(SAFE.PARSE_JSON(`t`.`doc`)),
-                  '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
-                )) AS `token` WITH OFFSET AS `place`
-              )
+                ) IS NULL,
+                NULL,
+                (
+                  SELECT
+                    STRING_AGG(
+                      
+                        IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                        ''
+                      
+                      ORDER BY
+                        `place` ASC
+                    )
+                  FROM UNNEST(REGEXP_EXTRACT_ALL(
+                    TO_JSON_STRING(
+                      SAFE.PARSE_JSON(
+                        IF(
+                          REGEXP_CONTAINS(
+                            `t`.`doc`,
+                            '^(?:[ \\t\\n\\r]|[{}\\[\\]:]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|,[ \\t\\n\\r]*(?:[{\\[]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null))*$'
+                          ),
+                          `t`.`doc`,
+                          NULL
+                        )
+                      )
+                    ),
+                    '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+                  )) AS `token` WITH OFFSET AS `place`
+                )
+              ),
+              NULL
             ),
             CONCAT('raw ', `t`.`doc`)
           )
@@ -252,23 +302,63 @@ WITH `net` AS (
           NULL,
           COALESCE(
             IF(
-              SAFE.PARSE_JSON(`t`.`doc`) IS NULL,
-              NULL,
-              (
-                SELECT
-                  STRING_AGG(
-                    
-                      IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
-                      ''
-                    
-                    ORDER BY
-                      `place` ASC
+              ARRAY_LENGTH(REGEXP_EXTRACT_ALL(`t`.`doc`, '"(?:[^"\\\\]|\\\\.)*"')) = ARRAY_LENGTH(
+                REGEXP_EXTRACT_ALL(
+                  TO_JSON_STRING(
+                    SAFE.PARSE_JSON(
+                      IF(
+                        REGEXP_CONTAINS(
+                          `t`.`doc`,
+                          '^(?:[ \\t\\n\\r]|[{}\\[\\]:]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|,[ \\t\\n\\r]*(?:[{\\[]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null))*$'
+                        ),
+                        `t`.`doc`,
+                        NULL
+                      )
+                    )
+                  ),
+                  '"(?:[^"\\\\]|\\\\.)*"'
+                )
+              ),
+              IF(
+                SAFE.PARSE_JSON(
+                  IF(
+                    REGEXP_CONTAINS(
+                      `t`.`doc`,
+                      '^(?:[ \\t\\n\\r]|[{}\\[\\]:]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|,[ \\t\\n\\r]*(?:[{\\[]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null))*$'
+                    ),
+                    `t`.`doc`,
+                    NULL
                   )
-                FROM UNNEST(REGEXP_EXTRACT_ALL(
-                  TO_JSON_STRING(SAFE.PARSE_JSON(`t`.`doc`)),
-                  '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
-                )) AS `token` WITH OFFSET AS `place`
-              )
+                ) IS NULL,
+                NULL,
+                (
+                  SELECT
+                    STRING_AGG(
+                      
+                        IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                        ''
+                      
+                      ORDER BY
+                        `place` ASC
+                    )
+                  FROM UNNEST(REGEXP_EXTRACT_ALL(
+                    TO_JSON_STRING(
+                      SAFE.PARSE_JSON(
+                        IF(
+                          REGEXP_CONTAINS(
+                            `t`.`doc`,
+                            '^(?:[ \\t\\n\\r]|[{}\\[\\]:]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|,[ \\t\\n\\r]*(?:[{\\[]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null))*$'
+                          ),
+                          `t`.`doc`,
+                          NULL
+                        )
+                      )
+                    ),
+                    '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+                  )) AS `token` WITH OFFSET AS `place`
+                )
+              ),
+              NULL
             ),
             CONCAT('raw ', `t`.`doc`)
           )
@@ -578,208 +668,218 @@ WITH `net` AS (
         COALESCE(CONCAT('=', `t`.`v_string`), '')
       ] AS `v`,
       CONCAT(
-        CAST(FARM_FINGERPRINT(
-          TO_JSON_STRING(
-            [
-              IF(`t`.`s` IS NULL, NULL, '{}'),
-              IF(
-                IS_NAN((
-                  `t`.`s`
-                ).`x`),
-                'NaN',
-                FORMAT('%.17g', IF((
-                  `t`.`s`
-                ).`x` = 0, 0.0, (
-                  `t`.`s`
-                ).`x`))
-              ),
-              CAST(`t`.`select` AS STRING),
-              `t`.`__dit_978c2f8941354cf5`,
-              CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
-              CAST(`t`.`v_bool` AS STRING),
-              TO_HEX(`t`.`v_bytes`),
-              CAST(`t`.`v_date` AS STRING),
-              CAST(`t`.`v_datetime` AS STRING),
-              CAST(`t`.`v_interval` AS STRING),
-              `t`.`__dit_8509899a6d64e15f`,
-              CAST(`t`.`v_numeric` AS STRING),
-              CAST(`t`.`v_range` AS STRING),
-              `t`.`v_string`,
+        CAST(SUBSTR(
+          TO_HEX(
+            MD5(
               TO_JSON_STRING(
-                ARRAY(
-                  SELECT
-                    IF(`__dit_e0` IS NULL, NULL, '{}') AS `element`
-                  FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
-                  ORDER BY
-                    `__dit_e0_place` ASC
-                )
-              ),
-              TO_JSON_STRING(
-                ARRAY(
-                  SELECT
-                    IF(
-                      (
-                        `__dit_e0`
-                      ).`doc` IS NULL,
-                      NULL,
-                      COALESCE(
+                [
+                  IF(`t`.`s` IS NULL, NULL, '{}'),
+                  IF(
+                    IS_NAN((
+                      `t`.`s`
+                    ).`x`),
+                    'NaN',
+                    FORMAT('%.17g', IF((
+                      `t`.`s`
+                    ).`x` = 0, 0.0, (
+                      `t`.`s`
+                    ).`x`))
+                  ),
+                  CAST(`t`.`select` AS STRING),
+                  `t`.`__dit_978c2f8941354cf5`,
+                  CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
+                  CAST(`t`.`v_bool` AS STRING),
+                  TO_HEX(`t`.`v_bytes`),
+                  CAST(`t`.`v_date` AS STRING),
+                  CAST(`t`.`v_datetime` AS STRING),
+                  CAST(`t`.`v_interval` AS STRING),
+                  `t`.`__dit_8509899a6d64e15f`,
+                  CAST(`t`.`v_numeric` AS STRING),
+                  CAST(`t`.`v_range` AS STRING),
+                  `t`.`v_string`,
+                  TO_JSON_STRING(
+                    ARRAY(
+                      SELECT
+                        IF(`__dit_e0` IS NULL, NULL, '{}') AS `element`
+                      FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
+                      ORDER BY
+                        `__dit_e0_place` ASC
+                    )
+                  ),
+                  TO_JSON_STRING(
+                    ARRAY(
+                      SELECT
                         IF(
                           (
                             `__dit_e0`
                           ).`doc` IS NULL,
                           NULL,
-                          (
-                            SELECT
-                              STRING_AGG(
-                                
-                                  IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
-                                  ''
-                                
-                                ORDER BY
-                                  `place` ASC
-                              )
-                            FROM UNNEST(REGEXP_EXTRACT_ALL(
-                              TO_JSON_STRING((
+                          COALESCE(
+                            IF(
+                              (
                                 `__dit_e0`
-                              ).`doc`),
-                              '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
-                            )) AS `token` WITH OFFSET AS `place`
+                              ).`doc` IS NULL,
+                              NULL,
+                              (
+                                SELECT
+                                  STRING_AGG(
+                                    
+                                      IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                                      ''
+                                    
+                                    ORDER BY
+                                      `place` ASC
+                                  )
+                                FROM UNNEST(REGEXP_EXTRACT_ALL(
+                                  TO_JSON_STRING((
+                                    `__dit_e0`
+                                  ).`doc`),
+                                  '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+                                )) AS `token` WITH OFFSET AS `place`
+                              )
+                            ),
+                            CONCAT('raw ', TO_JSON_STRING((
+                              `__dit_e0`
+                            ).`doc`))
                           )
-                        ),
-                        CONCAT('raw ', TO_JSON_STRING((
-                          `__dit_e0`
-                        ).`doc`))
-                      )
-                    ) AS `element`
-                  FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
-                  ORDER BY
-                    `__dit_e0_place` ASC
-                )
-              ),
-              TO_JSON_STRING(
-                ARRAY(
-                  SELECT
-                    TO_JSON_STRING(
-                      ARRAY(
-                        SELECT
-                          IF(`__dit_e1` IS NULL, NULL, '{}') AS `element`
-                        FROM UNNEST((
-                          `__dit_e0`
-                        ).`legs`) AS `__dit_e1` WITH OFFSET AS `__dit_e1_place`
-                        ORDER BY
-                          `__dit_e1_place` ASC
-                      )
-                    ) AS `element`
-                  FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
-                  ORDER BY
-                    `__dit_e0_place` ASC
-                )
+                        ) AS `element`
+                      FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
+                      ORDER BY
+                        `__dit_e0_place` ASC
+                    )
+                  ),
+                  TO_JSON_STRING(
+                    ARRAY(
+                      SELECT
+                        TO_JSON_STRING(
+                          ARRAY(
+                            SELECT
+                              IF(`__dit_e1` IS NULL, NULL, '{}') AS `element`
+                            FROM UNNEST((
+                              `__dit_e0`
+                            ).`legs`) AS `__dit_e1` WITH OFFSET AS `__dit_e1_place`
+                            ORDER BY
+                              `__dit_e1_place` ASC
+                          )
+                        ) AS `element`
+                      FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
+                      ORDER BY
+                        `__dit_e0_place` ASC
+                    )
+                  )
+                ]
               )
-            ]
-          )
+            )
+          ),
+          1,
+          16
         ) AS STRING),
         ' ',
-        CAST(FARM_FINGERPRINT(
-          MD5(
-            TO_JSON_STRING(
-              [
-                IF(`t`.`s` IS NULL, NULL, '{}'),
-                IF(
-                  IS_NAN((
-                    `t`.`s`
-                  ).`x`),
-                  'NaN',
-                  FORMAT('%.17g', IF((
-                    `t`.`s`
-                  ).`x` = 0, 0.0, (
-                    `t`.`s`
-                  ).`x`))
-                ),
-                CAST(`t`.`select` AS STRING),
-                `t`.`__dit_978c2f8941354cf5`,
-                CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
-                CAST(`t`.`v_bool` AS STRING),
-                TO_HEX(`t`.`v_bytes`),
-                CAST(`t`.`v_date` AS STRING),
-                CAST(`t`.`v_datetime` AS STRING),
-                CAST(`t`.`v_interval` AS STRING),
-                `t`.`__dit_8509899a6d64e15f`,
-                CAST(`t`.`v_numeric` AS STRING),
-                CAST(`t`.`v_range` AS STRING),
-                `t`.`v_string`,
-                TO_JSON_STRING(
-                  ARRAY(
-                    SELECT
-                      IF(`__dit_e0` IS NULL, NULL, '{}') AS `element`
-                    FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
-                    ORDER BY
-                      `__dit_e0_place` ASC
-                  )
-                ),
-                TO_JSON_STRING(
-                  ARRAY(
-                    SELECT
-                      IF(
-                        (
-                          `__dit_e0`
-                        ).`doc` IS NULL,
-                        NULL,
-                        COALESCE(
-                          IF(
-                            (
+        CAST(SUBSTR(
+          TO_HEX(
+            MD5(
+              TO_JSON_STRING(
+                [
+                  IF(`t`.`s` IS NULL, NULL, '{}'),
+                  IF(
+                    IS_NAN((
+                      `t`.`s`
+                    ).`x`),
+                    'NaN',
+                    FORMAT('%.17g', IF((
+                      `t`.`s`
+                    ).`x` = 0, 0.0, (
+                      `t`.`s`
+                    ).`x`))
+                  ),
+                  CAST(`t`.`select` AS STRING),
+                  `t`.`__dit_978c2f8941354cf5`,
+                  CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
+                  CAST(`t`.`v_bool` AS STRING),
+                  TO_HEX(`t`.`v_bytes`),
+                  CAST(`t`.`v_date` AS STRING),
+                  CAST(`t`.`v_datetime` AS STRING),
+                  CAST(`t`.`v_interval` AS STRING),
+                  `t`.`__dit_8509899a6d64e15f`,
+                  CAST(`t`.`v_numeric` AS STRING),
+                  CAST(`t`.`v_range` AS STRING),
+                  `t`.`v_string`,
+                  TO_JSON_STRING(
+                    ARRAY(
+                      SELECT
+                        IF(`__dit_e0` IS NULL, NULL, '{}') AS `element`
+                      FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
+                      ORDER BY
+                        `__dit_e0_place` ASC
+                    )
+                  ),
+                  TO_JSON_STRING(
+                    ARRAY(
+                      SELECT
+                        IF(
+                          (
+                            `__dit_e0`
+                          ).`doc` IS NULL,
+                          NULL,
+                          COALESCE(
+                            IF(
+                              (
+                                `__dit_e0`
+                              ).`doc` IS NULL,
+                              NULL,
+                              (
+                                SELECT
+                                  STRING_AGG(
+                                    
+                                      IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                                      ''
+                                    
+                                    ORDER BY
+                                      `place` ASC
+                                  )
+                                FROM UNNEST(REGEXP_EXTRACT_ALL(
+                                  TO_JSON_STRING((
+                                    `__dit_e0`
+                                  ).`doc`),
+                                  '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+                                )) AS `token` WITH OFFSET AS `place`
+                              )
+                            ),
+                            CONCAT('raw ', TO_JSON_STRING((
                               `__dit_e0`
-                            ).`doc` IS NULL,
-                            NULL,
-                            (
-                              SELECT
-                                STRING_AGG(
-                                  
-                                    IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
-                                    ''
-                                  
-                                  ORDER BY
-                                    `place` ASC
-                                )
-                              FROM UNNEST(REGEXP_EXTRACT_ALL(
-                                TO_JSON_STRING((
-                                  `__dit_e0`
-                                ).`doc`),
-                                '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
-                              )) AS `token` WITH OFFSET AS `place`
-                            )
-                          ),
-                          CONCAT('raw ', TO_JSON_STRING((
-                            `__dit_e0`
-                          ).`doc`))
-                        )
-                      ) AS `element`
-                    FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
-                    ORDER BY
-                      `__dit_e0_place` ASC
+                            ).`doc`))
+                          )
+                        ) AS `element`
+                      FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
+                      ORDER BY
+                        `__dit_e0_place` ASC
+                    )
+                  ),
+                  TO_JSON_STRING(
+                    ARRAY(
+                      SELECT
+                        TO_JSON_STRING(
+                          ARRAY(
+                            SELECT
+                              IF(`__dit_e1` IS NULL, NULL, '{}') AS `element`
+                            FROM UNNEST((
+                              `__dit_e0`
+                            ).`legs`) AS `__dit_e1` WITH OFFSET AS `__dit_e1_place`
+                            ORDER BY
+                              `__dit_e1_place` ASC
+                          )
+                        ) AS `element`
+                      FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
+                      ORDER BY
+                        `__dit_e0_place` ASC
+                    )
                   )
-                ),
-                TO_JSON_STRING(
-                  ARRAY(
-                    SELECT
-                      TO_JSON_STRING(
-                        ARRAY(
-                          SELECT
-                            IF(`__dit_e1` IS NULL, NULL, '{}') AS `element`
-                          FROM UNNEST((
-                            `__dit_e0`
-                          ).`legs`) AS `__dit_e1` WITH OFFSET AS `__dit_e1_place`
-                          ORDER BY
-                            `__dit_e1_place` ASC
-                        )
-                      ) AS `element`
-                    FROM UNNEST(`t`.`r`) AS `__dit_e0` WITH OFFSET AS `__dit_e0_place`
-                    ORDER BY
-                      `__dit_e0_place` ASC
-                  )
-                )
-              ]
+                ]
+              )
             )
-          )
+          ),
+          17,
+          16
         ) AS STRING)
       ) AS `exact`,
       [COALESCE(CONCAT('=', `t`.`v_string`), '')] AS `m`,
@@ -823,23 +923,63 @@ WITH `net` AS (
           NULL,
           COALESCE(
             IF(
-              SAFE.PARSE_JSON(`t`.`doc`) IS NULL,
-              NULL,
-              (
-                SELECT
-                  STRING_AGG(
-                    
-                      IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
-                      ''
-                    
-                    ORDER BY
-                      `place` ASC
+              ARRAY_LENGTH(REGEXP_EXTRACT_ALL(`t`.`doc`, '"(?:[^"\\\\]|\\\\.)*"')) = ARRAY_LENGTH(
+                REGEXP_EXTRACT_ALL(
+                  TO_JSON_STRING(
+                    SAFE.PARSE_JSON(
+                      IF(
+                        REGEXP_CONTAINS(
+                          `t`.`doc`,
+                          '^(?:[ \\t\\n\\r]|[{}\\[\\]:]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|,[ \\t\\n\\r]*(?:[{\\[]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null))*$'
+                        ),
+                        `t`.`doc`,
+                        NULL
+                      )
+                    )
+                  ),
+                  '"(?:[^"\\\\]|\\\\.)*"'
+                )
+              ),
+              IF(
+                SAFE.PARSE_JSON(
+                  IF(
+                    REGEXP_CONTAINS(
+                      `t`.`doc`,
+                      '^(?:[ \\t\\n\\r]|[{}\\[\\]:]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|,[ \\t\\n\\r]*(?:[{\\[]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null))*$'
+                    ),
+                    `t`.`doc`,
+                    NULL
                   )
-                FROM UNNEST(REGEXP_EXTRACT_ALL(
-                  TO_JSON_STRING(SAFE.PARSE_JSON(`t`.`doc`)),
-                  '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
-                )) AS `token` WITH OFFSET AS `place`
-              )
+                ) IS NULL,
+                NULL,
+                (
+                  SELECT
+                    STRING_AGG(
+                      
+                        IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                        ''
+                      
+                      ORDER BY
+                        `place` ASC
+                    )
+                  FROM UNNEST(REGEXP_EXTRACT_ALL(
+                    TO_JSON_STRING(
+                      SAFE.PARSE_JSON(
+                        IF(
+                          REGEXP_CONTAINS(
+                            `t`.`doc`,
+                            '^(?:[ \\t\\n\\r]|[{}\\[\\]:]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|,[ \\t\\n\\r]*(?:[{\\[]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null))*$'
+                          ),
+                          `t`.`doc`,
+                          NULL
+                        )
+                      )
+                    ),
+                    '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+                  )) AS `token` WITH OFFSET AS `place`
+                )
+              ),
+              NULL
             ),
             CONCAT('raw ', `t`.`doc`)
           )
@@ -957,23 +1097,63 @@ WITH `net` AS (
           NULL,
           COALESCE(
             IF(
-              SAFE.PARSE_JSON(`t`.`doc`) IS NULL,
-              NULL,
-              (
-                SELECT
-                  STRING_AGG(
-                    
-                      IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
-                      ''
-                    
-                    ORDER BY
-                      `place` ASC
+              ARRAY_LENGTH(REGEXP_EXTRACT_ALL(`t`.`doc`, '"(?:[^"\\\\]|\\\\.)*"')) = ARRAY_LENGTH(
+                REGEXP_EXTRACT_ALL(
+                  TO_JSON_STRING(
+                    SAFE.PARSE_JSON(
+                      IF(
+                        REGEXP_CONTAINS(
+                          `t`.`doc`,
+                          '^(?:[ \\t\\n\\r]|[{}\\[\\]:]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|,[ \\t\\n\\r]*(?:[{\\[]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null))*$'
+                        ),
+                        `t`.`doc`,
+                        NULL
+                      )
+                    )
+                  ),
+                  '"(?:[^"\\\\]|\\\\.)*"'
+                )
+              ),
+              IF(
+                SAFE.PARSE_JSON(
+                  IF(
+                    REGEXP_CONTAINS(
+                      `t`.`doc`,
+                      '^(?:[ \\t\\n\\r]|[{}\\[\\]:]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|,[ \\t\\n\\r]*(?:[{\\[]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null))*$'
+                    ),
+                    `t`.`doc`,
+                    NULL
                   )
-                FROM UNNEST(REGEXP_EXTRACT_ALL(
-                  TO_JSON_STRING(SAFE.PARSE_JSON(`t`.`doc`)),
-                  '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
-                )) AS `token` WITH OFFSET AS `place`
-              )
+                ) IS NULL,
+                NULL,
+                (
+                  SELECT
+                    STRING_AGG(
+                      
+                        IF(REGEXP_CONTAINS(`token`, '^-?[0-9]'), REGEXP_REPLACE(`token`, '\\.0$', ''), `token`),
+                        ''
+                      
+                      ORDER BY
+                        `place` ASC
+                    )
+                  FROM UNNEST(REGEXP_EXTRACT_ALL(
+                    TO_JSON_STRING(
+                      SAFE.PARSE_JSON(
+                        IF(
+                          REGEXP_CONTAINS(
+                            `t`.`doc`,
+                            '^(?:[ \\t\\n\\r]|[{}\\[\\]:]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null|,[ \\t\\n\\r]*(?:[{\\[]|"(?:[^\\x00-\\x1f"\\\\]|\\\\(?:["\\\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9][0-9]*)(?:\\.[0-9]+)?(?:[eE][-+]?[0-9]+)?|true|false|null))*$'
+                          ),
+                          `t`.`doc`,
+                          NULL
+                        )
+                      )
+                    ),
+                    '"(?:[^"\\\\]|\\\\.)*"|[-0-9.eE+]+|[^"0-9-]+'
+                  )) AS `token` WITH OFFSET AS `place`
+                )
+              ),
+              NULL
             ),
             CONCAT('raw ', `t`.`doc`)
           )
@@ -1065,87 +1245,97 @@ WITH `net` AS (
       FROM `project`.`dataset`.`table` AS `t`
     ) AS t
     JOIN `net` AS `n`
-      ON FARM_FINGERPRINT(
-        TO_JSON_STRING(
-          [
-            `t`.`__dit_139d544b821b13eb`,
-            `t`.`__dit_454349e422f05297`,
-            IF(`t`.`s` IS NULL, NULL, '{}'),
-            IF(
-              IS_NAN((
-                `t`.`s`
-              ).`x`),
-              'NaN',
-              FORMAT('%.17g', IF((
-                `t`.`s`
-              ).`x` = 0, 0.0, (
-                `t`.`s`
-              ).`x`))
-            ),
-            CAST(`t`.`select` AS STRING),
-            `t`.`__dit_978c2f8941354cf5`,
-            CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
-            CAST(`t`.`v_bignumeric` AS STRING),
-            CAST(`t`.`v_bool` AS STRING),
-            TO_HEX(`t`.`v_bytes`),
-            CAST(`t`.`v_date` AS STRING),
-            CAST(`t`.`v_datetime` AS STRING),
-            IF(
-              IS_NAN(`t`.`v_float64`),
-              'NaN',
-              FORMAT('%.17g', IF(`t`.`v_float64` = 0, 0.0, `t`.`v_float64`))
-            ),
-            TO_HEX(ST_ASBINARY(`t`.`v_geography`)),
-            CAST(`t`.`v_int64` AS STRING),
-            CAST(`t`.`v_interval` AS STRING),
-            `t`.`__dit_8509899a6d64e15f`,
-            CAST(`t`.`v_numeric` AS STRING),
-            CAST(`t`.`v_range` AS STRING),
-            `t`.`v_string`
-          ]
-        )
-      ) = `n`.`h1`
-      AND FARM_FINGERPRINT(
-        MD5(
-          TO_JSON_STRING(
-            [
-              `t`.`__dit_139d544b821b13eb`,
-              `t`.`__dit_454349e422f05297`,
-              IF(`t`.`s` IS NULL, NULL, '{}'),
-              IF(
-                IS_NAN((
-                  `t`.`s`
-                ).`x`),
-                'NaN',
-                FORMAT('%.17g', IF((
-                  `t`.`s`
-                ).`x` = 0, 0.0, (
-                  `t`.`s`
-                ).`x`))
-              ),
-              CAST(`t`.`select` AS STRING),
-              `t`.`__dit_978c2f8941354cf5`,
-              CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
-              CAST(`t`.`v_bignumeric` AS STRING),
-              CAST(`t`.`v_bool` AS STRING),
-              TO_HEX(`t`.`v_bytes`),
-              CAST(`t`.`v_date` AS STRING),
-              CAST(`t`.`v_datetime` AS STRING),
-              IF(
-                IS_NAN(`t`.`v_float64`),
-                'NaN',
-                FORMAT('%.17g', IF(`t`.`v_float64` = 0, 0.0, `t`.`v_float64`))
-              ),
-              TO_HEX(ST_ASBINARY(`t`.`v_geography`)),
-              CAST(`t`.`v_int64` AS STRING),
-              CAST(`t`.`v_interval` AS STRING),
-              `t`.`__dit_8509899a6d64e15f`,
-              CAST(`t`.`v_numeric` AS STRING),
-              CAST(`t`.`v_range` AS STRING),
-              `t`.`v_string`
-            ]
+      ON SUBSTR(
+        TO_HEX(
+          MD5(
+            TO_JSON_STRING(
+              [
+                `t`.`__dit_139d544b821b13eb`,
+                `t`.`__dit_454349e422f05297`,
+                IF(`t`.`s` IS NULL, NULL, '{}'),
+                IF(
+                  IS_NAN((
+                    `t`.`s`
+                  ).`x`),
+                  'NaN',
+                  FORMAT('%.17g', IF((
+                    `t`.`s`
+                  ).`x` = 0, 0.0, (
+                    `t`.`s`
+                  ).`x`))
+                ),
+                CAST(`t`.`select` AS STRING),
+                `t`.`__dit_978c2f8941354cf5`,
+                CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
+                CAST(`t`.`v_bignumeric` AS STRING),
+                CAST(`t`.`v_bool` AS STRING),
+                TO_HEX(`t`.`v_bytes`),
+                CAST(`t`.`v_date` AS STRING),
+                CAST(`t`.`v_datetime` AS STRING),
+                IF(
+                  IS_NAN(`t`.`v_float64`),
+                  'NaN',
+                  FORMAT('%.17g', IF(`t`.`v_float64` = 0, 0.0, `t`.`v_float64`))
+                ),
+                TO_HEX(ST_ASBINARY(`t`.`v_geography`)),
+                CAST(`t`.`v_int64` AS STRING),
+                CAST(`t`.`v_interval` AS STRING),
+                `t`.`__dit_8509899a6d64e15f`,
+                CAST(`t`.`v_numeric` AS STRING),
+                CAST(`t`.`v_range` AS STRING),
+                `t`.`v_string`
+              ]
+            )
           )
-        )
+        ),
+        1,
+        16
+      ) = `n`.`h1`
+      AND SUBSTR(
+        TO_HEX(
+          MD5(
+            TO_JSON_STRING(
+              [
+                `t`.`__dit_139d544b821b13eb`,
+                `t`.`__dit_454349e422f05297`,
+                IF(`t`.`s` IS NULL, NULL, '{}'),
+                IF(
+                  IS_NAN((
+                    `t`.`s`
+                  ).`x`),
+                  'NaN',
+                  FORMAT('%.17g', IF((
+                    `t`.`s`
+                  ).`x` = 0, 0.0, (
+                    `t`.`s`
+                  ).`x`))
+                ),
+                CAST(`t`.`select` AS STRING),
+                `t`.`__dit_978c2f8941354cf5`,
+                CAST(UNIX_MICROS(`t`.`ts`) AS STRING),
+                CAST(`t`.`v_bignumeric` AS STRING),
+                CAST(`t`.`v_bool` AS STRING),
+                TO_HEX(`t`.`v_bytes`),
+                CAST(`t`.`v_date` AS STRING),
+                CAST(`t`.`v_datetime` AS STRING),
+                IF(
+                  IS_NAN(`t`.`v_float64`),
+                  'NaN',
+                  FORMAT('%.17g', IF(`t`.`v_float64` = 0, 0.0, `t`.`v_float64`))
+                ),
+                TO_HEX(ST_ASBINARY(`t`.`v_geography`)),
+                CAST(`t`.`v_int64` AS STRING),
+                CAST(`t`.`v_interval` AS STRING),
+                `t`.`__dit_8509899a6d64e15f`,
+                CAST(`t`.`v_numeric` AS STRING),
+                CAST(`t`.`v_range` AS STRING),
+                `t`.`v_string`
+              ]
+            )
+          )
+        ),
+        17,
+        16
       ) = `n`.`h2`
     WHERE
       (
