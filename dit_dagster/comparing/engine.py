@@ -41,7 +41,7 @@ from dit_dagster.comparing.parting import FinalStates
 from dit_dagster.comparing.predicates import predicate
 from dit_dagster.comparing.residue import MANY_ROWS, Question, residue_statement
 from dit_dagster.comparing.rows import Engine, engine
-from dit_dagster.comparing.schema import NUMBERS, Column, Layout, differences, layout
+from dit_dagster.comparing.schema import NUMBERS, Column, Layout, differences, layout, refuse_unknown_ignored
 from dit_dagster.comparing.spanning import spanning_rows
 from dit_dagster.errors import NotFound, Uncomparable, WarehouseError
 from dit_dagster.model.identity import TableName
@@ -135,6 +135,7 @@ def _judged(
         if table not in known:
             return Error(evidence=evidence, reason=f"{side.label}: {table} does not exist")
     left, right = (known[table] for table in tables)
+    refuse_unknown_ignored((left, right), policy)
     if unlike := differences(left, right, policy):
         return SchemaDifferent(evidence=evidence, differences=unlike)
     question = asked((left, right), policy, warehouse.engine, boundaries)

@@ -25,6 +25,16 @@ _REFUSED: tuple[tuple[type[exp.Expr], str], ...] = (
 )
 
 
+_CHANGING = frozenset(
+    {
+        *("RAND", "RANDOM", "GENERATE_UUID", "UUID", "UUIDV4", "UUIDV7", "GEN_RANDOM_UUID", "SESSION_USER"),
+        *("CURRENT_USER", "USER", "CURRENT_DATE", "CURRENT_TIME", "CURRENT_DATETIME", "CURRENT_TIMESTAMP", "NOW"),
+        *("TODAY", "GET_CURRENT_TIMESTAMP", "GET_CURRENT_TIME", "TRANSACTION_TIMESTAMP", "CURRENT_SETTING"),
+        *("NEXTVAL", "CURRVAL", "TXID_CURRENT", "NEW_KEYSET", "ENCRYPT", "DETERMINISTIC_ENCRYPT", "SETSEED"),
+    }
+)
+"""Functions whose value is not of the row: of one that changes, two readings of a table are two tables."""
+
 ROW = "t"
 """The alias under which every statement reads a table's rows."""
 
@@ -35,6 +45,12 @@ def predicate(sql: str, *, columns: frozenset[str], what: str) -> Node:
     for kind, name in _REFUSED:
         if tree.find(kind):
             raise BadDeclaration(f"{what}: {sql!r} holds {name}; write one condition on the columns of a row")
+    changing = sorted({name for name in map(_function_name, tree.find_all(exp.Func)) if name in _CHANGING})
+    if changing or tree.find(exp.SessionParameter):
+        held = ", ".join(changing) or "a system variable"
+        raise BadDeclaration(
+            f"{what}: {sql!r} holds {held}, which changes; write one condition on the columns of a row"
+        )
     unknown = sorted({name for name in map(_first_name, tree.find_all(exp.Column)) if name.lower() not in columns})
     if unknown:
         raise BadDeclaration(f"{what}: {sql!r} names {', '.join(unknown)}, which the table does not have")
@@ -62,6 +78,11 @@ def _qualify(column: exp.Column) -> None:
             break
     for identifier in column.find_all(exp.Identifier):
         identifier.set("quoted", True)
+
+
+def _function_name(function: exp.Func) -> str:
+    """A function's name in upper case, as it is written where no class stands for it."""
+    return (function.name if isinstance(function, exp.Anonymous) else function.sql_name()).upper()
 
 
 def _first_name(column: exp.Column) -> str:

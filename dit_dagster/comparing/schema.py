@@ -161,6 +161,19 @@ def _is_ignored(name: str, policy: ComparisonPolicy) -> bool:
     return any(".".join(parts[:depth]) in ignored for depth in range(1, len(parts) + 1))
 
 
+def refuse_unknown_ignored(tables: Sequence[TableFacts], policy: ComparisonPolicy) -> None:
+    """BadDeclaration for an ignored column that no table has: a misspelt name ignores nothing, or something else.
+
+    One that only some of the tables have is what a change of the schema looks like, and stays ignored.
+    """
+    known = {name.lower() for table in tables for name, _, _ in _leaves(table.schema, ())}
+    unknown = [name for name in policy.ignore if ELEMENTS not in name and name.lower() not in known]
+    if unknown:
+        raise BadDeclaration(
+            f"{tables[0].name} has no column {unknown[0]!r}, named in ignore; it has {', '.join(sorted(known))}"
+        )
+
+
 def differences(left: TableFacts, right: TableFacts, policy: ComparisonPolicy) -> tuple[str, ...]:
     """What tells the two schemas apart, one line each; ignored columns and column order do not."""
     loose = "VIEW" in (left.kind, right.kind)

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
-from typing import Annotated, Any, Literal, TypeGuard
+from typing import Annotated, Any, Literal, TypeGuard, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from dit_dagster.errors import UsageError
 from dit_dagster.model.identity import content_hash
+
+
+def _is_a_number(annotation: Any) -> bool:
+    """Whether a field of this type holds a number, and never true or false."""
+    kinds = {annotation, *get_args(annotation)}
+    return bool(kinds & {int, float}) and bool not in kinds
 
 
 class Declared(BaseModel):
@@ -19,6 +33,17 @@ class Declared(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _numbers_are_no_booleans(cls, given: Any) -> Any:
+        """`tolerance: {abs: true}` would be a tolerance of 1, and `tail: true` one day."""
+        if isinstance(given, dict):
+            numbers = [name for name, field in cls.model_fields.items() if _is_a_number(field.annotation)]
+            wrong = [name for name in numbers if isinstance(given.get(name), bool)]
+            if wrong:
+                raise ValueError("; ".join(f"{name}: {str(given[name]).lower()} is no number" for name in wrong))
+        return given
 
 
 class Exact(Declared):
@@ -132,11 +157,9 @@ class ComparisonPolicy(Declared):
 
     @model_validator(mode="after")
     def _consistent(self) -> ComparisonPolicy:
-        both = sorted(set(self.ignore) & set(self.columns) | set(self.ignore) & set(self.keys))
-        if both:
-            raise ValueError(f"{', '.join(both)}: ignored, and given a policy or used as a key; choose one")
-        if any(not reason.strip() for reason in self.ignore.values()):
-            raise ValueError("every ignored column needs a reason")
+        wrong = tuple(_contradictions(self))
+        if wrong:
+            raise ValueError("; ".join(wrong))
         return self
 
     def column(self, path: str) -> ColumnPolicy:
@@ -157,6 +180,63 @@ class ComparisonPolicy(Declared):
     def full_hash(self) -> str:
         """Identifies the whole policy, tolerances included."""
         return content_hash(self.model_dump(mode="json"))
+
+
+def folded(name: str) -> str:
+    """A column's name as BigQuery tells columns apart: in any case it is the same."""
+    return name.lower()
+
+
+def is_within(name: str, outer: Iterable[str]) -> bool:
+    """Whether a path is one of `outer` (folded), or lies in a STRUCT or an ARRAY that is."""
+    around = set(outer)
+    path = folded(name)
+    return any(path == one or path.startswith((f"{one}.", f"{one}[")) for one in around)
+
+
+def _contradictions(policy: ComparisonPolicy) -> Iterator[str]:
+    """What a policy says against itself: each would be decided in silence, for one of its halves."""
+    yield from _repeated(policy)
+    yield from _ignored_and_used(policy)
+    keys = {folded(name) for name in (*policy.keys, *policy.alternate_keys)}
+    yield from (
+        f"{name}: a key, and given a tolerance; keys are equal or not"
+        for name, kind in policy.columns.items()
+        if folded(name) in keys and forgives(kind)
+    )
+    if policy.span is not None and folded(policy.span.start) == folded(policy.span.end):
+        yield f"span: {policy.span.start} is both its start and its end"
+    yield from (
+        f"ignore: {name}: every ignored column needs a reason"
+        for name, reason in policy.ignore.items()
+        if not reason.strip()
+    )
+
+
+def _repeated(policy: ComparisonPolicy) -> Iterator[str]:
+    named = {
+        "keys": policy.keys,
+        "ignore": tuple(policy.ignore),
+        "columns": tuple(policy.columns),
+        "alternate_keys": policy.alternate_keys,
+        "dimensions": policy.dimensions,
+    }
+    for part, names in named.items():
+        for name, times in Counter(map(folded, names)).items():
+            if times > 1:
+                yield f"{part}: {name} stands {times} times; names in another case are the same column"
+
+
+def _ignored_and_used(policy: ComparisonPolicy) -> Iterator[str]:
+    ignored = {folded(name) for name in policy.ignore}
+    for name in policy.columns:
+        if is_within(name, ignored):
+            yield f"{name}: ignored, and given a policy; choose one"
+    for name in dict.fromkeys((*policy.keys, *policy.alternate_keys)):
+        if folded(name) in ignored:
+            yield f"{name}: ignored, and used as a key; choose one"
+    if policy.day is not None and is_within(policy.day, ignored):
+        yield f"{policy.day}: ignored, and used as day; rows are compared day by day: compare it, or leave out day"
 
 
 def refined(policy: ComparisonPolicy, *, keys: Sequence[str] = (), where: str | None = None) -> ComparisonPolicy:

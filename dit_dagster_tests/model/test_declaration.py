@@ -110,7 +110,7 @@ WRONG = [
     pytest.param({"outputs": {"daily": {"ignore": {"x": " "}}}}, "every ignored column needs a reason", id="no reason"),
     pytest.param(
         {"outputs": {"daily": {"keys": ["x"], "ignore": {"x": "r"}}}},
-        "x: ignored, and given a policy or used as a key",
+        "x: ignored, and used as a key",
         id="both",
     ),
     pytest.param({"intermediates": ["daily"]}, "intermediates: daily is an output as well", id="twice a table"),
