@@ -302,7 +302,7 @@ class UvEnvironments:
                     text = self._run(checkout, place, "pip", "compile", *options, "--no-build", *asks, inside=tree)
                 except EnvironmentFailed:
                     raise _NeedsCode from None
-            return _with_sources(text.replace(f"file://{tree}", "."), tree)
+            return _with_sources(text.replace(tree.as_uri(), ".").replace(f"file://{tree}", "."), tree)
 
     def _refuse_outside(self, checkout: Checkout, asks: Sequence[str]) -> None:
         for one in asks:

@@ -14,6 +14,7 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 
 _INCLUDES = ("-r", "--requirement", "-c", "--constraint", "--constraints")
 _PLACES = ("-f", "--find-links", "-i", "--index-url", "--extra-index-url", "--index", "--default-index")
@@ -35,13 +36,15 @@ class Outside(Exception):
 class Needs:
     """What a list needs. `loose` are the requirements that another day may be answered with something else.
 
-    `files` are included lists, `places` local packages and folders of packages; both relative to the tree. `whole`: the
-    content of the whole tree may be read. `versions` are those that it pins each name to; of a name at an address none.
+    `files` are included lists, `places` local packages and folders of packages; both relative to the tree. `followed`
+    are the lists that were read, as requirements or as constraints. `whole`: the content of the whole tree may be read.
+    `versions` are those that it pins each name to; of a name at an address none.
     """
 
     files: set[str] = field(default_factory=set)
     places: set[str] = field(default_factory=set)
     loose: list[str] = field(default_factory=list)
+    followed: set[tuple[str, bool]] = field(default_factory=set)
     versions: dict[str, set[str]] = field(default_factory=dict)
     whole: bool = False
 
@@ -88,8 +91,8 @@ def _follow(text: str, tree: Path, inside: str, needs: Needs, *, constrains: boo
                 needs.places.add(_within(value, tree, inside, needs))
         elif option in _EDITABLE:
             _target(value, line, tree, inside, needs)
-        elif not option and not constrains:
-            _requirement(line, tree, inside, needs)
+        elif not option:
+            _requirement(line, tree, inside, needs, constrains=constrains)
 
 
 def _include(value: str, tree: Path, inside: str, needs: Needs, *, constrains: bool) -> None:
@@ -97,24 +100,27 @@ def _include(value: str, tree: Path, inside: str, needs: Needs, *, constrains: b
         needs.loose.append(f"-r {value}")
         return
     file = _within(value, tree, inside, needs)
-    if file in needs.files:
+    if (file, constrains) in needs.followed:
         return
+    needs.followed.add((file, constrains))
     needs.files.add(file)
     if (tree / file).is_file():
         listed = (tree / file).read_text(encoding="utf-8", errors="replace")
         _follow(listed, tree, os.path.dirname(file), needs, constrains=constrains)  # noqa: PTH120 - a relative place
 
 
-def _requirement(line: str, tree: Path, inside: str, needs: Needs) -> None:
+def _requirement(line: str, tree: Path, inside: str, needs: Needs, *, constrains: bool) -> None:
+    """A line that names a package. One that only constrains may still say where it is taken from."""
     bare = _HASH.sub("", f" {line}").strip()
     named = _NAME.fullmatch(bare)
     rest = named[2] if named is not None else ""
     if named is not None and rest.startswith("@"):
-        needs.versions.setdefault(normalised(named[1]), set())
+        if not constrains:
+            needs.versions.setdefault(normalised(named[1]), set())
         _target(rest[1:].split(" ;")[0].strip(), line, tree, inside, needs)
     elif _is_path(bare) or _is_remote(bare):
         _target(bare.split(" ;")[0].strip(), line, tree, inside, needs)
-    else:
+    elif not constrains:
         version = rest.split(";")[0].strip()
         if named is None or not _ONE_VERSION.fullmatch(version):
             needs.loose.append(bare)
@@ -151,7 +157,8 @@ def _reaches_out(package: Path) -> bool:
 
 def _within(value: str, tree: Path, inside: str, needs: Needs) -> str:
     """The place that a list names, relative to the tree; a link stands for what it leads to."""
-    path = Path(re.sub(r"^file:(//(localhost)?)?", "", value).split("#")[0])
+    local = re.sub(r"^file:(//(localhost)?)?", "", value).split("#")[0]
+    path = Path(unquote(local) if value.startswith("file:") else local)
     place = (tree / inside / path).resolve()
     if "${" in value or not place.is_relative_to(tree):
         raise Outside(value)

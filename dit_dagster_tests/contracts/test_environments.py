@@ -190,6 +190,8 @@ LISTS = {
     "without a dot": {"requirements.lock": "lib/\n"},
     "quoted comment": {"requirements.lock": "./lib  # ours\n"},
     "included": {"requirements.lock": "-r more/a.txt\n", "more/a.txt": "-r b.txt\n", "more/b.txt": "./lib\n"},
+    "constrained and included": {"requirements.lock": "-c a.txt\n-r a.txt\n", "a.txt": "lib @ ./lib\n"},
+    "taken from where a constraint says": {"requirements.lock": "lib==1.0\n-c a.txt\n", "a.txt": "lib @ ./lib\n"},
     "not a lock": {"requirements.txt": "./lib\n"},
     "not a lock, editable": {"requirements.txt": "-e ./lib\n"},
     "project": {
