@@ -230,12 +230,12 @@ def test_rows_are_counted_at_each_boundary_and_over_each_window(bench: Bench) ->
     )
 
     found = exercised_rows(
-        bench.warehouse, table, policy(span={"start": "from", "end": "until"}, where="kind = 'a'"), asked
+        bench.warehouse, table, policy(keys=[], span={"start": "from", "end": "until"}, where="kind = 'a'"), asked
     )
 
     assert [(one.spanning, one.beside) for one in found.boundaries] == [(0, True), (2, True), (2, True)]
     assert ([one.over for one in found.again], found.spanning, found.over) == ([1, 1], 3, 2)
-    assert exercised_rows(bench.warehouse, table, policy(), asked) == asked
+    assert exercised_rows(bench.warehouse, table, policy(keys=[]), asked) == asked
 
 
 def test_names_that_need_quoting_are_quoted(bench: Bench) -> None:
