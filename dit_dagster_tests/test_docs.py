@@ -206,11 +206,11 @@ def names_of_tests() -> set[str]:
 
 
 def test_every_trap_has_a_row_and_named_tests_exist() -> None:
-    """docs/traps.md: 1 to 48 in order, each with a test that is there or the word that none is."""
+    """docs/traps.md: 1 to 51, each once, each with a test that is there or the word that none is."""
     rows = re.findall(r"^\| (\d+) \|.*\| ([^|]+) \|$", TEXTS["docs/traps.md"], re.MULTILINE)
     named = {name for _, closed_by in rows for name in re.findall(r"`(test_\w+)`", closed_by)}
 
-    assert [int(number) for number, _ in rows] == list(range(1, 49))
+    assert sorted(int(number) for number, _ in rows) == list(range(1, 52))
     assert [
         number for number, closed_by in rows if "`test_" not in closed_by and not closed_by.startswith("open")
     ] == []
