@@ -16,6 +16,7 @@
 # make pulls   pull requests under the daemon of Dagster, end to end: minutes
 # make bisect  each bug of the sample's history is found among 64 commits: minutes
 # make fuzz    10,000 pairs of tables against an oracle: long
+# make hunt    families of 2 million rows each, hashed without a collision: long
 # make adoption  docs/pipelines/adoption.md, from what dit contract found
 # make clean   stop the local cloud and remove what runs left behind
 
@@ -27,9 +28,10 @@ WORKERS ?= 2
 TESTS = $(BIN)/pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 COVERAGE_FLOOR := 80
 PAIRS ?= 10000
+HUNT_ROWS ?= 2000000
 KILLS ?= 200
 
-.PHONY: adoption setup demo test check lint types docs ui bench bench-compare bench-registry history bisect pulls fuzz crash faults race containers machine beam clean lock
+.PHONY: adoption setup demo test check lint types docs ui bench bench-compare bench-registry history bisect pulls fuzz hunt crash faults race containers machine beam clean lock
 
 setup: .venv/complete
 
@@ -107,6 +109,9 @@ bisect: setup
 
 fuzz: setup
 	DIT_FUZZ_PAIRS=$(PAIRS) $(BIN)/pytest -q -n $(WORKERS) dit_dagster_tests/comparing/test_against_oracle.py
+
+hunt: setup
+	DIT_HUNT_ROWS=$(HUNT_ROWS) $(BIN)/pytest -q dit_dagster_tests/comparing/test_hunt.py
 
 adoption: setup
 	{ printf '# Who keeps which promise\n\nMade by `make adoption` from what `dit contract` found; [what is checked](contract.md).\n\n'; \

@@ -154,7 +154,7 @@ def _all_rows(inputs: tuple[Input, ...], days: Sequence[date | None] | None, spe
 
 def _rows(side: int, of: Input, days: Sequence[date | None] | None, spelling: Engine, *more: Node) -> exp.Select:
     first, second = spelling.hashes(of.layout.columns, "t")
-    keyless = call("CONCAT", cast(first.copy(), "STRING"), text(" "), cast(second.copy(), "STRING"))
+    keyless = call("CONCAT", spelling.half_text(first.copy()), text(" "), spelling.half_text(second.copy()))
     projection = [
         named(number(side), "side"),
         named(first, "h1"),

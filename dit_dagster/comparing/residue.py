@@ -346,7 +346,7 @@ def _besides(question: Question, spelling: Engine) -> dict[str, Node]:
     found: dict[str, Node] = {}
     if layout.tolerant:
         rest = layout.untolerant
-        found["exact"] = _both_hashes(spelling.hashes(rest, "t")) if rest else text("")
+        found["exact"] = _both_hashes(spelling.hashes(rest, "t"), spelling) if rest else text("")
     if layout.dimensions:
         found["m"] = array([marked(value_text(each, "t", spelling)) for each in layout.dimensions])
     if layout.day:
@@ -358,8 +358,8 @@ def _besides(question: Question, spelling: Engine) -> dict[str, Node]:
     return found
 
 
-def _both_hashes(hashes: tuple[Node, Node]) -> Node:
-    first, second = (cast(each, "STRING") for each in hashes)
+def _both_hashes(hashes: tuple[Node, Node], spelling: Engine) -> Node:
+    first, second = (spelling.half_text(each) for each in hashes)
     return call("CONCAT", first, text(" "), second)
 
 

@@ -102,6 +102,9 @@ class Engine(Protocol):
     def limbs(self, half: Node) -> tuple[Node, Node]:
         """One half of a row's hash as two numbers of 32 bits, each an INT64 that is never negative."""
 
+    def half_text(self, half: Node) -> Node:
+        """One half of a row's hash as a STRING."""
+
     def fingerprint(self, columns: Sequence[Column], alias: str) -> Node:
         """A 64-bit number that differing rows may share by more than chance: for a search that is checked."""
 
@@ -177,6 +180,9 @@ class BigQueryEngine:
         first, second = (call("CONCAT", text("0x"), _characters(half, place, 8)) for place in (1, 9))
         return cast(first, "INT64"), cast(second, "INT64")
 
+    def half_text(self, half: Node) -> Node:
+        return cast(half, "STRING")
+
     def fingerprint(self, columns: Sequence[Column], alias: str) -> Node:
         return call("FARM_FINGERPRINT", row_text([value_text(each, alias, self) for each in columns]))
 
@@ -250,6 +256,11 @@ class LocalEngine:
         low = exp.BitwiseAnd(this=half.copy(), expression=number(_LOW_BITS))
         return cast(high, "INT64"), cast(low, "INT64")
 
+    def half_text(self, half: Node) -> Node:
+        """By limbs: DuckDB takes 0.1 ms to write a number of its type of 128 bits."""
+        high, low = (cast(limb, "STRING") for limb in self.limbs(half))
+        return call("CONCAT", high, text("-"), low)
+
     def fingerprint(self, columns: Sequence[Column], alias: str) -> Node:
         return call("HASH", call("HASH", *(self._argument(each, alias) for each in columns)))
 
@@ -308,6 +319,9 @@ class _Unhashed:
 
     def hashes(self: Engine, columns: Sequence[Column], alias: str) -> tuple[Node, Node]:
         return row_text([value_text(each, alias, self) for each in columns]), number(0)
+
+    def half_text(self, half: Node) -> Node:
+        return cast(half, "STRING")
 
     def sums(self, hashes: Sequence[Node]) -> tuple[Node, ...]:  # noqa: ARG002  # there is nothing to sum
         return (text("-"),)

@@ -22,6 +22,7 @@ from google.cloud import bigquery
 from dit_dagster.adapters.bigquery import BigQueryWarehouse
 from dit_dagster.model.identity import TableName
 from dit_dagster.model.policy import ComparisonPolicy
+from dit_dagster_tests.comparing.families import NULLS_TWIN
 from dit_dagster_tests.comparing.oracle import Spec
 
 FIRST = date(2020, 1, 1)
@@ -47,6 +48,9 @@ TEXTS = (
     "~a",
     "[]",
     '["a"]',
+    *(day + day for day in ("20140712", "20140715", "20140718")),
+    *(f"{number:07d}{mark}{number:07d}{mark}" for number in range(40) for mark in "1q"),
+    *("abcdefgh" * 2, "abcdefgh" * 3, "zabcdefgh", "abcdefghz", "9000030", "9000031", "NULL", "|", "\x00", "\x01"),
 )
 DOCUMENTS = (
     '{"a":1,"b":[1,2]}',
@@ -59,9 +63,9 @@ DOCUMENTS = (
     "1.0",
     '"x"',
 )
-NO_DOCUMENTS = ("x", "")
+NO_DOCUMENTS = ("x", "", '{"a":1,"b":[1,2],}', "[]x", "[1,]", "NaN", "01")
 POOLS: dict[str, tuple[Any, ...]] = {
-    "INT64": (0, 1, -1, 2, 2**53, 2**53 + 1, 2**63 - 1, -(2**63)),
+    "INT64": (0, 1, -1, 2, 2**53, 2**53 + 1, 2**63 - 1, -(2**63), NULLS_TWIN, 9000030, 9000031),
     "FLOAT64": (0.0, -0.0, 1.0, 1.0 + 2**-52, 0.1, 0.3, 0.1 + 0.2, 1e300, 5e-324, math.inf, -math.inf, math.nan, 1.5),
     "NUMERIC": tuple(map(Decimal, ("0", "1", "1.000000001", "-1", "0.1", "12345678901234567890.123456789"))),
     "BOOL": (True, False),

@@ -65,8 +65,8 @@ def announced(**counted: object) -> ExpectedDifference:
     return ExpectedDifference(evidence=EVIDENCE, explanation=replace(ANNOUNCED, **counted))  # type: ignore[arg-type]
 
 
-def a_column(**counted: int) -> tuple[ColumnDifference, ...]:
-    return (replace(NEAR.columns[0], **counted),)
+def a_column(*, mismatches: int = 0, null_on_one_side: int = 0) -> tuple[ColumnDifference, ...]:
+    return (replace(NEAR.columns[0], mismatches=mismatches, null_on_one_side=null_on_one_side),)
 
 
 @pytest.mark.parametrize(

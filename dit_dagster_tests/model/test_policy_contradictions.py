@@ -44,7 +44,8 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("change", "said"), WRONG)
-def test_a_contradiction_is_refused_by_its_column(change: dict[str, Any], said: str) -> None:
+def test_trap_54_a_contradiction_is_refused_by_its_column(change: dict[str, Any], said: str) -> None:
+    """Trap 54: a policy that says two things of one column decided for one of them in silence."""
     with pytest.raises(ValidationError, match=said):
         ComparisonPolicy.model_validate({**RIGHT, **change})
 
@@ -99,5 +100,5 @@ def test_a_right_policy_is_taken_in_any_case(names: list[str], data: st.DataObje
     assert ComparisonPolicy.model_validate({**RIGHT, "columns": compared, "ignore": {"po": "x", "leg": "y"}})
 
 
-def test_the_right_policy_is_taken() -> None:
+def test_trap_54_the_right_policy_is_taken() -> None:
     assert ComparisonPolicy.model_validate(RIGHT).keys == ("id", "part")

@@ -1,4 +1,4 @@
-"""A mode that could not have failed says so: trap 60 of docs/traps.md.
+"""A mode that could not have failed says so: trap 52 of docs/traps.md.
 
 The pipeline keeps one stay per vessel, from its first to its last day. A run extends what stands there, so that a
 stay which began before the run is known from the table alone.
@@ -60,8 +60,8 @@ def run(bench: Bench, of: Mapping[str, tuple[int, int]], *modes: str, truncate: 
     return bench.run("bf", *modes, commit="stays")
 
 
-def test_trap_60_a_truncate_bug_that_no_row_could_show_is_not_a_pass(bench: Bench) -> None:
-    """Trap 60: no stay reaches over the days that are run again, and the reason says which would. bfd was exercised."""
+def test_trap_52_a_truncate_bug_that_no_row_could_show_is_not_a_pass(bench: Bench) -> None:
+    """Trap 52: no stay reaches over the days that are run again, and the reason says which would. bfd was exercised."""
     ran = run(bench, SHORT, "bfd", "bftruncate", truncate=DROP)
 
     again = ran.comparison("bftruncate")
@@ -71,8 +71,8 @@ def test_trap_60_a_truncate_bug_that_no_row_could_show_is_not_a_pass(bench: Benc
     assert ran.comparison("bfd")["exercised"] == "1 row spans its boundaries"
 
 
-def test_trap_60_the_same_bug_shows_on_a_row_that_reaches_over(bench: Bench) -> None:
-    """Trap 60, the other side: with such a row it is DIFFERENT, and what was exercised is told there too."""
+def test_trap_52_the_same_bug_shows_on_a_row_that_reaches_over(bench: Bench) -> None:
+    """Trap 52, the other side: with such a row it is DIFFERENT, and what was exercised is told there too."""
     ran = run(bench, LONG, "bfd", "bftruncate", truncate=DROP)
 
     assert (ran.exit_code, ran.verdicts) == (1, {"bfd": "IDENTICAL", "bftruncate": "DIFFERENT"})
@@ -81,8 +81,8 @@ def test_trap_60_the_same_bug_shows_on_a_row_that_reaches_over(bench: Bench) -> 
     )
 
 
-def test_trap_60_a_right_pipeline_with_such_a_row_passes(bench: Bench) -> None:
-    """Trap 60: the case beside it stays green, and without a warning; a run of the same states remembers all of it."""
+def test_trap_52_a_right_pipeline_with_such_a_row_passes(bench: Bench) -> None:
+    """Trap 52: the case beside it stays green, and without a warning; a run of the same states remembers all of it."""
     ran = run(bench, LONG, "bfd", "bftruncate", "repeat", truncate=CUT)
     again = bench.run("bf", "bfd", "bftruncate", "repeat", commit="stays")
 
@@ -94,8 +94,8 @@ def test_trap_60_a_right_pipeline_with_such_a_row_passes(bench: Bench) -> None:
     assert ran.comparison("repeat")["exercised"] == ""
 
 
-def test_trap_60_rows_that_all_end_at_a_boundary_exercise_none(bench: Bench) -> None:
-    """Trap 60: no stay spans a boundary, so that even a program which forgets what was open would pass."""
+def test_trap_52_rows_that_all_end_at_a_boundary_exercise_none(bench: Bench) -> None:
+    """Trap 52: no stay spans a boundary, so that even a program which forgets what was open would pass."""
     ran = run(bench, APART, "bfd", "repeat", truncate=CUT)
 
     assert (ran.exit_code, ran.verdicts) == (3, {"bfd": "NOT_EXERCISED", "repeat": "IDENTICAL"})
@@ -109,10 +109,10 @@ def test_trap_60_rows_that_all_end_at_a_boundary_exercise_none(bench: Bench) -> 
         pytest.param({"daily": {}}, 1, id="nothing is declared"),
     ],
 )
-def test_trap_60_a_right_pipeline_without_a_span_stays_green(
+def test_trap_52_a_right_pipeline_without_a_span_stays_green(
     bench: Bench, outputs: dict[str, Any], warnings: int
 ) -> None:
-    """Trap 60: by day it is exercised by its days; with nothing declared, a warning says that nobody can tell."""
+    """Trap 52: by day it is exercised by its days; with nothing declared, a warning says that nobody can tell."""
     bench.declare(outputs=outputs)
 
     ran = bench.run("bf", "bfd", "bftruncate", "mutate_recover", "outage_recovery", "repeat")

@@ -20,10 +20,10 @@ from dit_dagster_tests.scenarios.bench import APPENDING, GOOD, Bench
         pytest.param("tidied", "pass", "PASS", id="the same result"),
     ],
 )
-def test_trap_62_a_difference_that_is_only_told_is_shown_as_no_pass(
+def test_trap_53_a_difference_that_is_only_told_is_shown_as_no_pass(
     bench: Bench, capsys: pytest.CaptureFixture[str], other: str, banner: str, word: str
 ) -> None:
-    """Trap 62: where a difference does not fail, the page and the last line say CHANGED; PASS is for equal data."""
+    """Trap 53: where a difference does not fail, the page and the last line say CHANGED; PASS is for equal data."""
     bench.commit(APPENDING, "appending")
     bench.commit(f"{GOOD}\n-- said otherwise", "tidied")
     bindings = {"before": "good", "after": other}
