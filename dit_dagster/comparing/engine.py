@@ -14,7 +14,7 @@ one before left the question open:
 3. **Explanation** (telling.py, explanation.py) of the residue only: the n-th surplus row of a key on one side meets the
    n-th on the other. Equal rows are equal under any tolerance, so nothing is lost by leaving them out. Within a key,
    rows are in the order of what must be equal and then of what may differ; with one tolerant column this finds a
-   pairing within the tolerance whenever there is one. With several it may miss it: a difference that stands on such
+   pairing of these rows within the tolerance whenever there is one. With several it may miss it: a difference that stands on such
    pairs alone is INCOMPARABLE.
 
 Without keys rows cannot be paired: a residue is then rows that one side lacks, and with a tolerance INCOMPARABLE, since

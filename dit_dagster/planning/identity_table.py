@@ -21,7 +21,7 @@ INSIDE: Mapping[str, str] = {
     "PhaseInputs.parents": "the state that it starts from, and the one that keys were chosen from",
     "PhaseInputs.container": "what the steps run in",
     "CodeIdentity.tree": "the program",
-    "CodeIdentity.environment": "interpreter and lock: the program runs in it",
+    "CodeIdentity.environment": "interpreter, lock, and all that the lock leads to: the program runs in it",
     "CodeIdentity.image": "the program, where it runs in a container",
     "SourceIdentity.table": "another table is another input",
     "SourceIdentity.created": "a table that was made anew under its old name is another input",
