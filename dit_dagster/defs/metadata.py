@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 
+from dit_dagster.evidence.comparison import told_apart
 from dit_dagster.model.identity import Commit
 from dit_dagster.model.outcome import Failed, PhaseOutcome, Ran, outcome_name
 from dit_dagster.planning.decision import Decision, Run
@@ -101,9 +102,9 @@ def _sample(sample: Mapping[str, Any]) -> dict[str, Any]:
 
 def _value(value: str | None, column: str | None = "") -> str:
     """NULL is a value; a side that has no such row has none."""
-    if value is None:
-        return "(no row)" if column is None else "NULL"
-    return value
+    if column is None:
+        return "(no row)" if value is None else value
+    return told_apart(value)
 
 
 def _declared(policy: Mapping[str, Any]) -> dict[str, Any]:

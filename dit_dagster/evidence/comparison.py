@@ -64,7 +64,7 @@ def column_line(column: Mapping[str, Any]) -> str:
 
 def sample_line(sample: Mapping[str, Any]) -> str:
     """One differing value, or one row that only one side has."""
-    key = ", ".join(f"{name}={value}" for name, value in sample["key"].items())
+    key = ", ".join(f"{name}={told_apart(value)}" for name, value in sample["key"].items())
     what = sample["column"] or "row"
     left, right = _where_they_part(_side(sample, "left"), _side(sample, "right"))
     return f"{key + ': ' if key else ''}{what}: {left} ~ {right}"
@@ -85,6 +85,13 @@ def _excerpt(text: str, start: int) -> str:
 
 
 def _side(sample: Mapping[str, Any], side: str) -> str:
-    if sample[side] is not None:
-        return str(sample[side])
-    return "NULL" if sample["column"] else "none"
+    if not sample["column"]:
+        return "none" if sample[side] is None else str(sample[side])
+    return told_apart(sample[side])
+
+
+def told_apart(value: str | None) -> str:
+    """A value on one line: NULL for NULL, and quotes around a text that would be taken for it, or that is empty."""
+    if value is None:
+        return "NULL"
+    return f'"{value}"' if not value.strip('"') or value.strip('"').upper() == "NULL" else value

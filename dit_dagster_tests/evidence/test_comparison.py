@@ -11,7 +11,7 @@ from dit_dagster.evidence.comparison import sample_line
 LONG = '{"about": "' + "a" * 100 + '", "hours": 0.5114785714285714, "said": "' + "x" * 200 + '"}'
 
 
-def _sample(left: str | None, right: str | None, *, column: str | None = "v", **key: str) -> dict[str, Any]:
+def _sample(left: str | None, right: str | None, *, column: str | None = "v", **key: str | None) -> dict[str, Any]:
     return {"key": key, "column": column, "left": left, "right": right}
 
 
@@ -20,6 +20,11 @@ def _sample(left: str | None, right: str | None, *, column: str | None = "v", **
     [
         pytest.param(_sample("1", "2", id="7"), "id=7: v: 1 ~ 2", id="values"),
         pytest.param(_sample(None, "2", id="7"), "id=7: v: NULL ~ 2", id="NULL"),
+        pytest.param(_sample("NULL", "2", id="7"), 'id=7: v: "NULL" ~ 2', id="a text that spells NULL"),
+        pytest.param(_sample('"NULL"', None, id="7"), 'id=7: v: ""NULL"" ~ NULL', id="and one that quotes it"),
+        pytest.param(_sample("", "2", id="7"), 'id=7: v: "" ~ 2', id="an empty text"),
+        pytest.param(_sample("1", "2", id=None), "id=NULL: v: 1 ~ 2", id="a NULL key"),
+        pytest.param(_sample("1", "2", id="None"), "id=None: v: 1 ~ 2", id="a key that spells None"),
         pytest.param(_sample(None, '{"v": 1}', column=None), 'row: none ~ {"v": 1}', id="a row of one side"),
     ],
 )
