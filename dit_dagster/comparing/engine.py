@@ -12,10 +12,10 @@ one before left the question open:
    duplicates, NULL keys and physical order are dealt with before any row is paired with another. Of large tables only
    the rows in differing buckets are looked at; the sums of what is found must be the difference of the digests.
 3. **Explanation** (telling.py, explanation.py) of the residue only: the n-th surplus row of a key on one side meets the
-   n-th on the other. Equal rows are equal under any tolerance, so nothing is lost by leaving them out. Within a key,
-   rows are in the order of what must be equal and then of what may differ; with one tolerant column this finds a
-   pairing of these rows within the tolerance whenever there is one. With several it may miss it: a difference that stands on such
-   pairs alone is INCOMPARABLE.
+   n-th on the other. Within a key, rows are in the order of what must be equal and then of what may differ; with one
+   tolerant column this finds a pairing of these rows within the tolerance whenever there is one. With several it may
+   miss it: a difference that stands on such pairs alone is INCOMPARABLE. Equal rows of a key have been left out by
+   then, though one of them might have been the partner that a row needed: then the answer is DIFFERENT.
 
 Without keys rows cannot be paired: a residue is then rows that one side lacks, and with a tolerance INCOMPARABLE, since
 no answer would be the only one.
