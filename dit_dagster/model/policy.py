@@ -204,8 +204,6 @@ def _contradictions(policy: ComparisonPolicy) -> Iterator[str]:
         for name, kind in policy.columns.items()
         if folded(name) in keys and forgives(kind)
     )
-    if policy.span is not None and folded(policy.span.start) == folded(policy.span.end):
-        yield f"span: {policy.span.start} is both its start and its end"
     yield from (
         f"ignore: {name}: every ignored column needs a reason"
         for name, reason in policy.ignore.items()

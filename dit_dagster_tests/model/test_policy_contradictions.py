@@ -39,7 +39,6 @@ WRONG = [
     pytest.param({"columns": {"v": {"json": {"rel": False}}}}, "false is no number", id="false as a bound of json"),
     pytest.param({"columns": {"v": {"metres": True}}}, "true is no number", id="true as a distance"),
     pytest.param({"expected_diff": {"where": "a = 1", "rows": True}}, "rows", id="true as a number of rows"),
-    pytest.param({"span": {"start": "at", "end": "At"}}, "both its start and its end", id="a span of one column"),
 ]
 
 
