@@ -164,7 +164,7 @@ def test_a_wrong_use_is_one_line(dit: Dit, tables: dict[str, str], arguments: li
         pytest.param("- id", "not a policy; allowed fields: allow_empty,", id="a list"),
         pytest.param("keys: [id]\nkeys: [v]", "'keys' stands twice", id="a field twice"),
         pytest.param("keys: [kind]", "keys id: the policy has kind; change the policy instead", id="other keys"),
-        pytest.param("ignore: {id: noise}", "id: ignored, and given a policy or used as a key", id="an ignored key"),
+        pytest.param("ignore: {id: noise}", "id: ignored, and used as a key", id="an ignored key"),
     ],
 )
 def test_a_wrong_policy_is_named(dit: Dit, tables: dict[str, str], tmp_path: Path, text: str, said: str) -> None:
