@@ -166,7 +166,7 @@ def test_an_announced_difference_that_does_not_show_fails(dit: Dit, tmp_path: Pa
         ("", "write each output"),
         ("daily: {where: x}", "rows"),
         ("daily: {where: x, rows: 1, more: 2}", "more: unknown field; allowed: rows, where"),
-        ("daily: {where: x, rows: yes}", "rows: Input should be a valid integer"),
+        ("daily: {where: x, rows: yes}", "rows: true is no number"),
         ("daily: {where: '', rows: 1}", "where: String should have at least 1 character"),
         ("none: {where: x, rows: 1}", "no output 'none'"),
         ("[", "wrong.yaml"),
